@@ -1,0 +1,1 @@
+"""The kit's own objects as they are now, one a file."""

@@ -1,0 +1,159 @@
+"""Connections and what every command needs of them: time limits, back-off, errors in the kit's terms."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+import stamina
+from psycopg import conninfo, errors
+
+from pgaudit_kit.errors import (
+    DatabaseError,
+    InsufficientPrivilege,
+    KitError,
+    LockTimeout,
+    ReadOnlyServer,
+    Refused,
+    ServerUnreachable,
+    StatementTimeout,
+    UnsupportedEncoding,
+    UnsupportedServer,
+    UsageError,
+)
+from pgaudit_kit.timeouts import Timeouts
+
+APPLICATION_NAME = "pgaudit-kit"
+MIN_SERVER_VERSION = 140000
+
+T = TypeVar("T")
+Connection = psycopg.Connection[Any]
+
+# What a role, a database or a hostile ALTER ROLE SET must not change under the kit's own statements.
+_PINNED = {
+    "search_path": "pg_catalog, pg_temp",
+    "standard_conforming_strings": "on",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "row_security": "on",
+}
+
+
+def connect(dsn: str, *, timeouts: Timeouts, read_only: bool = False) -> Connection:
+    """Open a connection in autocommit mode; what libpq knows (PG* variables, .pgpass) completes the DSN.
+
+    The session's search_path is pg_catalog, pg_temp: every other name must be written with its schema.
+    """
+    parameters = _parameters(dsn, timeouts)
+    with translated():
+        conn: Connection = psycopg.connect(**parameters, autocommit=True)
+        try:
+            settings = {
+                **_PINNED,
+                "statement_timeout": str(timeouts.statement_ms),
+                "default_transaction_read_only": "on" if read_only else None,
+            }
+            for name, value in settings.items():
+                if value is not None:
+                    conn.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+
+def _parameters(dsn: str, timeouts: Timeouts) -> dict[str, Any]:
+    try:
+        parameters = conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        message = str(error).strip()
+        if message.startswith("missing"):  # libpq repeats the text here, password and all
+            message = "it is neither a URI nor key=value pairs"
+        raise UsageError(
+            f"The DSN cannot be read: {_without_password(message)}.",
+            hint="Write it like postgresql://user@host/database or host=… dbname=….",
+        ) from None
+    if "connect_timeout" not in parameters and "PGCONNECT_TIMEOUT" not in os.environ:
+        parameters["connect_timeout"] = timeouts.connect_s
+    return {**parameters, "application_name": APPLICATION_NAME, "client_encoding": "UTF8"}
+
+
+def target_line(conn: Connection) -> str:
+    """Where the connection leads, without its password: `host:port/database as user`."""
+    info = conn.info
+    return f"{info.host or info.hostaddr}:{info.port}/{info.dbname} as {info.user}"
+
+
+def check_server(conn: Connection) -> None:
+    """Refuse servers and databases in which the kit cannot keep its promises."""
+    info = conn.info
+    if info.server_version < MIN_SERVER_VERSION:
+        version = info.parameter_status("server_version")
+        raise UnsupportedServer(f"The server is PostgreSQL {version}, older than 14.")
+    if info.parameter_status("server_encoding") == "SQL_ASCII":
+        raise UnsupportedEncoding
+
+
+def run_ddl(conn: Connection, work: Callable[[Connection], T], *, timeouts: Timeouts) -> T:
+    """Run `work` in one transaction with a short lock_timeout, again with back-off while locks are held.
+
+    A long wait for a lock would make every later query on the table wait behind it.
+    """
+    retries = stamina.retry_context(
+        on=(errors.LockNotAvailable, errors.DeadlockDetected),
+        attempts=8,
+        timeout=60.0,
+        wait_initial=0.2,
+        wait_max=5.0,
+    )
+    with translated():
+        for attempt in retries:
+            with attempt, conn.transaction():
+                conn.execute(
+                    "SELECT pg_catalog.set_config('lock_timeout', %s, true)", (str(timeouts.lock_ms),)
+                )
+                return work(conn)
+    raise AssertionError("stamina yields at least one attempt")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise KitError in place of what psycopg raises inside."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise kit_error(error) from error
+
+
+_BY_STATE: dict[str, type[DatabaseError]] = {
+    "42501": InsufficientPrivilege,
+    "25006": ReadOnlyServer,
+    "55P03": LockTimeout,
+    "57014": StatementTimeout,
+    "57P01": ServerUnreachable,
+    "57P03": ServerUnreachable,
+    "0A000": Refused,
+}
+
+
+def kit_error(error: psycopg.Error) -> KitError:
+    """The same fact in the kit's terms, without passwords."""
+    diag = error.diag
+    message = _without_password(diag.message_primary or str(error).strip().split("\n")[0])
+    if diag.sqlstate is None:
+        kind = ServerUnreachable if isinstance(error, psycopg.OperationalError) else DatabaseError
+    else:
+        kind = _BY_STATE.get(diag.sqlstate, DatabaseError)
+    if kind is DatabaseError and diag.sqlstate:
+        message = f"{message} (SQLSTATE {diag.sqlstate})"
+    return kind(message, hint=diag.message_hint)
+
+
+def _without_password(message: str) -> str:
+    message = re.sub(r"://([^:@/\s]*):[^@\s]*@", r"://\1:***@", message)
+    return re.sub(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", r"\1***", message)

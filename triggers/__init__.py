@@ -1,0 +1,1 @@
+"""Templates rendered once for each audited table."""
