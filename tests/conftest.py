@@ -1,0 +1,78 @@
+"""Fixtures: a server of each kind found, and a database of its own for each test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import NAMES, Database, Found, PgServer, find_servers, open_server
+
+FOUND = pytest.StashKey[Found]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Finds the servers; those that PGAUDIT_KIT_REQUIRE names have to be there."""
+    config.addinivalue_line("markers", "servers(*names): runs on these servers only")
+    config.addinivalue_line("markers", "any_server: runs on one server, whichever is found first")
+    found = find_servers()
+    config.stash[FOUND] = found
+    required = [name.strip() for name in os.environ.get("PGAUDIT_KIT_REQUIRE", "").split(",") if name.strip()]
+    for name in required:
+        if name not in NAMES:
+            raise pytest.UsageError(
+                f"PGAUDIT_KIT_REQUIRE: unknown server {name!r}; known: {', '.join(NAMES)}"
+            )
+        if name not in found.versions:
+            raise pytest.UsageError(f"required server {name} was not found: {found.missing[name]}")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Says which servers the tests run on and which they do without."""
+    return config.stash[FOUND].header()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs every test that uses a server on each one found, all on one, then all on the next."""
+    if "server" not in metafunc.fixturenames:
+        return
+    names = list(metafunc.config.stash[FOUND].versions)
+    if marker := metafunc.definition.get_closest_marker("servers"):
+        names = [name for name in names if name in marker.args]
+    if metafunc.definition.get_closest_marker("any_server"):
+        names = names[:1]
+    metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+class Servers(dict[str, PgServer]):
+    """The servers by name, each started when first asked for."""
+
+    def __init__(self, found: Found, stack: contextlib.ExitStack) -> None:
+        super().__init__()
+        self._found, self._stack = found, stack
+
+    def __missing__(self, name: str) -> PgServer:
+        self[name] = self._stack.enter_context(open_server(name, self._found))
+        return self[name]
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
+    """The servers by name; they run until the session ends."""
+    with contextlib.ExitStack() as stack:
+        yield Servers(pytestconfig.stash[FOUND], stack)
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, servers: Servers) -> PgServer:
+    """Each server found, one after the other."""
+    return servers[request.param]
+
+
+@pytest.fixture
+def db(server: PgServer) -> Iterator[Database]:
+    """A fresh, empty database: a superuser's connection in autocommit mode, with `.dsn`."""
+    with server.database() as database:
+        yield database
