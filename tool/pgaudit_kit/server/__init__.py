@@ -2,5 +2,16 @@
 
 from pgaudit_kit.server.binaries import Binaries, find
 from pgaudit_kit.server.ephemeral import Server, ephemeral_server
+from pgaudit_kit.server.persistent import Status, default_home, start, status, stop
 
-__all__ = ["Binaries", "Server", "ephemeral_server", "find"]
+__all__ = [
+    "Binaries",
+    "Server",
+    "Status",
+    "default_home",
+    "ephemeral_server",
+    "find",
+    "start",
+    "status",
+    "stop",
+]

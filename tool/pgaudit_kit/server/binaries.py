@@ -40,24 +40,32 @@ class Binaries:
         return str(self.bindir / name)
 
 
-def find(account: Account, bindir: Path | None = None) -> Binaries:
+def find(account: Account, bindir: Path | None = None, major: int | None = None) -> Binaries:
     """The programs to run a server with: those in `bindir`, else embedded, else local ones.
 
-    Embedded ones that cannot run here give way to local ones.
+    Embedded ones that cannot run here, or are of another version than `major`, give way to local
+    ones; where none is of version `major`, the first are returned.
 
     Raises NoBinaries, BinariesCannotRun (with what the loader said).
     """
     if bindir is not None:
         return given(account, bindir)
+    other: Binaries | None = None
     broken: BinariesCannotRun | None = None
     for provider in (embedded, local):
         try:
-            return provider(account)
+            binaries = provider(account)
         except BinariesCannotRun as error:
             broken = broken or error
         except NoBinaries:
             continue
-    raise broken or NoBinaries()
+        else:
+            if major in (None, binaries.major):
+                return binaries
+            other = other or binaries
+    if other is None:
+        raise broken or NoBinaries()
+    return other
 
 
 def given(account: Account, bindir: Path) -> Binaries:
