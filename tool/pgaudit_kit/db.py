@@ -71,11 +71,10 @@ def _parameters(dsn: str, timeouts: Timeouts) -> dict[str, Any]:
     try:
         parameters = conninfo.conninfo_to_dict(dsn)
     except psycopg.ProgrammingError as error:
-        message = str(error).strip()
-        if message.startswith("missing"):  # libpq repeats the text here, password and all
-            message = "it is neither a URI nor key=value pairs"
+        # libpq repeats the text that it cannot read, password and all: only one message is safe to show.
+        option = re.search(r'invalid (?:connection option|URI query parameter):? "\w*"', str(error))
         raise UsageError(
-            f"The DSN cannot be read: {_without_password(message)}.",
+            f"The DSN cannot be read: {option[0] if option else 'neither a URI nor key=value pairs'}.",
             hint="Write it like postgresql://user@host/database or host=… dbname=….",
         ) from None
     if "connect_timeout" not in parameters and "PGCONNECT_TIMEOUT" not in os.environ:
@@ -145,12 +144,13 @@ def kit_error(error: psycopg.Error) -> KitError:
     """The same fact in the kit's terms, without passwords."""
     diag = error.diag
     message = _without_password(diag.message_primary or str(error).strip().split("\n")[0])
-    if diag.sqlstate is None:
+    state = error.sqlstate
+    if state is None:
         kind = ServerUnreachable if isinstance(error, psycopg.OperationalError) else DatabaseError
     else:
-        kind = _BY_STATE.get(diag.sqlstate, DatabaseError)
-    if kind is DatabaseError and diag.sqlstate:
-        message = f"{message} (SQLSTATE {diag.sqlstate})"
+        kind = _BY_STATE.get(state, DatabaseError)
+    if kind is DatabaseError and state:
+        message = f"{message} (SQLSTATE {state})"
     return kind(message, hint=diag.message_hint)
 
 

