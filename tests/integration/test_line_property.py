@@ -6,6 +6,7 @@ The statements here use built-in functions only, so that they are independent of
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pgaudit_kit import chain, merkle
+from pgaudit_kit.resources import sql_text
 from tests.servers import Database
 
 BIGINT = st.integers(1, 2**63 - 1)
@@ -232,3 +234,59 @@ def test_digests_are_those_of_the_server(db: Database, salt: bytes, values: tupl
     text, digest = answer(db, statement, {"old": old, "new": new, "context": context, "salt": salt})
     assert chain.personal_commitment(salt, text) == digest
     assert chain.tenant_digest(salt, text) == digest
+
+
+# --- the kit's own functions give the same
+
+KIT = (
+    "tables/types.sql",
+    "tables/change_events.sql",
+    "functions/event_line.sql",
+    "functions/merkle_root.sql",
+)
+INSERT = f"""
+    INSERT INTO audit.change_events AS e ({", ".join(COLUMNS)}) SELECT * FROM (SELECT {ROW}) AS r
+    RETURNING convert_to(audit.event_line(e), 'UTF8'), e.context::text, e.old_values::text, e.new_values::text
+"""
+
+
+@pytest.fixture
+def kit(db: Database) -> Database:
+    """The database with those of the kit's objects that make bytes, and nothing else."""
+    role = db.role(options="NOLOGIN")
+    db.execute("CREATE SCHEMA audit")
+    for path in KIT:
+        text = sql_text(path).replace("{{ audit }}", "audit")
+        db.execute(text.replace("{{ reader }}", role).replace("{{ auditor }}", role))
+    return db
+
+
+@given(row=ROWS)
+@example(row=NULLS)
+def test_audit_event_line_gives_the_same_bytes(kit: Database, row: dict[str, Any]) -> None:
+    with kit.transaction(force_rollback=True):
+        line, *printed = answer(kit, INSERT, row)
+    assert chain.event_line(as_event(row, tuple(printed))).encode() == line
+
+
+@given(count=st.integers(0, 300), seed=st.binary(max_size=8))
+def test_audit_merkle_root_gives_the_same_root(kit: Database, count: int, seed: bytes) -> None:
+    hashes = b"".join(sha256(seed + number.to_bytes(2, "big")).digest() for number in range(count))
+    (root,) = answer(kit, "SELECT audit.merkle_root(%(hashes)s)", {"hashes": hashes})
+    assert merkle.root_of_concatenated(hashes) == root
+
+
+@pytest.mark.parametrize("seal", [False, True])
+def test_header_types_have_the_fields_in_order(kit: Database, seal: bool) -> None:
+    fields = kit.execute(
+        """
+        SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum
+        """,
+        ["audit.seal_v1" if seal else "audit.block_v1"],
+    ).fetchall()
+    header = chain.BlockHeader(1, bytes(32), 1, bytes(32), 0, None, None, bytes(32), "")
+    if seal:
+        header = replace(
+            header, snapshot="", incarnation=chain.Incarnation(1, 1, 1, 1), fingerprint=bytes(32)
+        )
+    assert [name for (name,) in fields] == list(json.loads(chain.header_line(header)))
