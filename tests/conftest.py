@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import tests.profiles  # noqa: F401  (registers them)
 from tests.servers import NAMES, Database, Found, PgServer, find_servers, open_server
 
 FOUND = pytest.StashKey[Found]()
