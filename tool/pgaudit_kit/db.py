@@ -29,6 +29,8 @@ from pgaudit_kit.timeouts import Timeouts
 
 APPLICATION_NAME = "pgaudit-kit"
 MIN_SERVER_VERSION = 140000
+DDL_ATTEMPTS = 8
+"""With the waits between them about 20 s, plus lock_timeout for each."""
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
@@ -42,6 +44,12 @@ _PINNED = {
     "bytea_output": "hex",
     "row_security": "on",
 }
+_SET = """
+SELECT pg_catalog.set_config(s.name, s.value, false)
+FROM ROWS FROM (
+    pg_catalog.unnest(%s::pg_catalog.text[]), pg_catalog.unnest(%s::pg_catalog.text[])
+) AS s (name, value)
+"""
 
 
 def connect(dsn: str, *, timeouts: Timeouts, read_only: bool = False) -> Connection:
@@ -53,14 +61,10 @@ def connect(dsn: str, *, timeouts: Timeouts, read_only: bool = False) -> Connect
     with translated():
         conn: Connection = psycopg.connect(**parameters, autocommit=True)
         try:
-            settings = {
-                **_PINNED,
-                "statement_timeout": str(timeouts.statement_ms),
-                "default_transaction_read_only": "on" if read_only else None,
-            }
-            for name, value in settings.items():
-                if value is not None:
-                    conn.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+            settings = {**_PINNED, "statement_timeout": str(timeouts.statement_ms)}
+            if read_only:
+                settings["default_transaction_read_only"] = "on"
+            conn.execute(_SET, (list(settings), list(settings.values())))
         except BaseException:
             conn.close()
             raise
@@ -75,7 +79,7 @@ def _parameters(dsn: str, timeouts: Timeouts) -> dict[str, Any]:
         option = re.search(r'invalid (?:connection option|URI query parameter):? "\w*"', str(error))
         raise UsageError(
             f"The DSN cannot be read: {option[0] if option else 'neither a URI nor key=value pairs'}.",
-            hint="Write it like postgresql://user@host/database or host=… dbname=….",
+            hint="Write postgresql://user@host/database (special characters as %XX) or host=… dbname=….",
         ) from None
     if "connect_timeout" not in parameters and "PGCONNECT_TIMEOUT" not in os.environ:
         parameters["connect_timeout"] = timeouts.connect_s
@@ -105,7 +109,7 @@ def run_ddl(conn: Connection, work: Callable[[Connection], T], *, timeouts: Time
     """
     retries = stamina.retry_context(
         on=(errors.LockNotAvailable, errors.DeadlockDetected),
-        attempts=8,
+        attempts=DDL_ATTEMPTS,
         timeout=60.0,
         wait_initial=0.2,
         wait_max=5.0,
