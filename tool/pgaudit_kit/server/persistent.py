@@ -32,6 +32,8 @@ from pgaudit_kit.server.postmaster import Postmaster
 
 START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 60.0
+LEFTOVERS = "shared memory block"  # in what PostgreSQL says while processes of a crash are ending
+LEFTOVERS_TIMEOUT_S = 10.0
 ROOTS_HOME = Path("/var/lib/pgaudit-kit")  # the server's account cannot enter root's own home
 
 
@@ -88,7 +90,7 @@ def start(
                 initialize(cluster, binaries, account)
             _launch(cluster, binaries, account)
         elif not server.ready:
-            postmaster.wait_until(lambda: _is_ready(cluster), START_TIMEOUT_S)
+            _await_other(cluster)
         return _status(cluster), server is None
 
 
@@ -167,9 +169,19 @@ def _running(cluster: Cluster) -> Postmaster | None:
         raise BadDataDirectory(f"You may not look into {cluster.data_dir}.") from error
 
 
-def _is_ready(cluster: Cluster) -> bool:
+def _is_up(cluster: Cluster) -> bool:
     server = _running(cluster)
-    return server is None or server.ready
+    return server is not None and server.ready
+
+
+def _await_other(cluster: Cluster) -> None:
+    """Waits for a server that somebody else has just started."""
+
+    def decided() -> bool:
+        return _running(cluster) is None or _is_up(cluster)
+
+    if not postmaster.wait_until(decided, START_TIMEOUT_S) or not _is_up(cluster):
+        raise ServerFailed(f"PostgreSQL did not start: {log_tail(cluster)}")
 
 
 def _status(cluster: Cluster) -> Status:
@@ -194,7 +206,21 @@ def _check_major(cluster: Cluster, binaries: Binaries) -> None:
 def _launch(cluster: Cluster, binaries: Binaries, account: Account) -> None:
     """Runs the server in the background until stopped; returns when it takes connections."""
     give_folder(cluster.socket_dir, account)
-    postmaster.forget_stale(cluster.data_dir)
+    for leftover in cluster.socket_dir.glob(".s.PGSQL.*"):  # the folder serves this server alone
+        leftover.unlink()
+    postmaster.disown_stale(cluster.data_dir)
+
+    def decided() -> bool:
+        return _run_pg_ctl(cluster, binaries, account) or LEFTOVERS not in log_tail(cluster)
+
+    if not postmaster.wait_until(decided, LEFTOVERS_TIMEOUT_S) or not _is_up(cluster):
+        raise ServerFailed(
+            f"PostgreSQL did not start: {log_tail(cluster)}",
+            hint=f"{cluster.log_file} may say more.",
+        )
+
+
+def _run_pg_ctl(cluster: Cluster, binaries: Binaries, account: Account) -> bool:
     command = [binaries.program("pg_ctl"), "start", "-D", str(cluster.data_dir), "-s", "-w"]
     command += ["-t", str(START_TIMEOUT_S), "-o", shlex.join(postgres_options(cluster, {}))]
     log = open_log(cluster)
@@ -210,8 +236,4 @@ def _launch(cluster: Cluster, binaries: Binaries, account: Account) -> None:
         )
     finally:
         os.close(log)
-    if answer.returncode != 0:
-        raise ServerFailed(
-            f"PostgreSQL did not start: {log_tail(cluster)}",
-            hint=f"{cluster.log_file} may say more.",
-        )
+    return answer.returncode == 0

@@ -46,10 +46,22 @@ def is_postmaster(pid: int, data_dir: Path) -> bool:
     return any(pair == started_on for pair in itertools.pairwise(arguments))
 
 
-def forget_stale(data_dir: Path) -> None:
-    """Removes the postmaster.pid of a server that is gone; it can make PostgreSQL refuse."""
-    if running(data_dir) is None:
-        (data_dir / PID_FILE).unlink(missing_ok=True)
+def disown_stale(data_dir: Path) -> None:
+    """Lets a server start though the number in a crashed one's postmaster.pid is in use again.
+
+    PostgreSQL takes the process of that number for a server. It does not if the number is that of
+    pg_ctl's caller, which is us. The rest of the file stays, for by it PostgreSQL finds out
+    whether processes of the crashed server still use its memory.
+    """
+    noted = _noted(data_dir)
+    if noted is None or is_postmaster(noted.pid, data_dir):
+        return
+    descriptor = os.open(data_dir / PID_FILE, os.O_RDWR | os.O_NOFOLLOW)
+    with open(descriptor, "r+", encoding="utf-8", errors="surrogateescape") as file:
+        _, rest = file.readline(), file.read()
+        file.seek(0)
+        file.write(f"{os.getpid()}\n{rest}")
+        file.truncate()
 
 
 def interrupt(pid: int, data_dir: Path, how: signal.Signals = signal.SIGINT) -> None:
