@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import tests.profiles  # noqa: F401  (registers them)
+from pgaudit_kit.cli.main import main
 from tests.servers import NAMES, Database, Found, PgServer, find_servers, open_server
 
 FOUND = pytest.StashKey[Found]()
@@ -77,3 +78,16 @@ def db(server: PgServer) -> Iterator[Database]:
     """A fresh, empty database: a superuser's connection in autocommit mode, with `.dsn`."""
     with server.database() as database:
         yield database
+
+
+@pytest.fixture
+def kit_db(server: PgServer) -> Iterator[Database]:
+    """As `db`, with the kit installed; settings and grants of the database itself are not cloned."""
+    with server.database(server.template("kit", install_kit)) as database:
+        yield database
+
+
+def install_kit(dsn: str) -> None:
+    """Installs the kit as a user does."""
+    code = main(["--dsn", dsn, "install", "--yes"])
+    assert code == 0, f"pgaudit-kit install ended with {code}"

@@ -12,6 +12,7 @@ The first two are private throw-away clusters, made when a test first needs one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import subprocess
@@ -162,6 +163,7 @@ class Found:
         return f"servers: {found}" + (f"; not found: {absent}" if absent else "")
 
 
+@functools.cache
 def find_servers() -> Found:
     """Looks for each server by name."""
     versions: dict[str, str] = {}

@@ -11,16 +11,8 @@ import rich_click
 from pgaudit_kit import server as servers
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
-from pgaudit_kit.server.persistent import ROOTS_HOME, Status
-
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="PGAUDIT_KIT_DATA_DIR",
-    show_envvar=True,
-    help="Folder of the server's data; without it pgaudit-kit in the user's data directory "
-    f"(~/.local/share), as root {ROOTS_HOME}.",
-)
+from pgaudit_kit.cli.server_options import data_dir_option, programs_options
+from pgaudit_kit.server import Status
 
 
 @click.group(name="server", cls=rich_click.RichGroup)
@@ -36,21 +28,7 @@ def command() -> None:
 
 @command.command(name="start")
 @data_dir_option
-@click.option(
-    "--pg-bindir",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="PGAUDIT_KIT_PG_BINDIR",
-    show_envvar=True,
-    help="Folder with postgres, initdb and pg_ctl; without it the extra `embedded`, "
-    "else the newest PostgreSQL installed.",
-)
-@click.option(
-    "--run-as",
-    metavar="USER",
-    envvar="PGAUDIT_KIT_RUN_AS",
-    show_envvar=True,
-    help="As root: the account that runs the server; without it postgres, else nobody.",
-)
+@programs_options
 @output_options
 @pass_app
 def start(app: App, data_dir: Path | None, pg_bindir: Path | None, run_as: str | None) -> None:

@@ -78,9 +78,10 @@ def start(
     Raises NoBinaries, BinariesCannotRun, NoServerAccount, BadDataDirectory, ServerFailed.
     """
     home = (home or default_home()).resolve()
-    account = _prepare(home, run_as)
     cluster = _cluster(home)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _lock(home):
+        account = _prepare(home, run_as)
         server = _running(cluster)
         if server is None:
             major = int(cluster.major) if cluster.exists else None
@@ -122,17 +123,16 @@ def status(home: Path | None = None) -> Status:
 
 
 def _prepare(home: Path, run_as: str | None) -> Account:
-    """Makes the folder where absent; the account is the one that owns the data in it."""
+    """Picks the account, which is the one that owns the data where there is any."""
     data_dir = home / "data"
     if data_dir.is_dir():
         account = owner_account(data_dir, run_as)
     else:
         account = server_account(run_as)
-        if home.is_dir() and any(entry.name != "data.part" for entry in home.iterdir()):
+        if not {entry.name for entry in home.iterdir()} <= {"data.part"}:
             raise BadDataDirectory(f"{home} holds other files.")
-        if not home.is_dir():
-            home.mkdir(parents=True)
-            home.chmod(0o711 if account.switch else 0o700)
+        if account.switch and home.stat().st_uid == os.geteuid():
+            home.chmod(0o711)  # the account passes through to its own folders
     if account.switch and not can_reach(account, home):
         raise BadDataDirectory(
             f"{account.name}, who has to run the server, cannot enter {home}.",
