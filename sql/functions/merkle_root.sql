@@ -1,0 +1,42 @@
+-- object:   function audit.merkle_root(bytea)
+-- requires: schema/audit.sql
+-- purpose:  RFC 6962 tree hash (section 2.1) over 32-byte leaves
+-- A level is one bytea; an array subscript for each node would be quadratic.
+CREATE OR REPLACE FUNCTION {{ audit }}.merkle_root(p_leaves bytea)
+RETURNS bytea
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    v_nodes integer := octet_length(p_leaves) / 32;
+    v_level bytea;
+BEGIN
+    IF v_nodes = 0 THEN
+        RETURN sha256('');
+    END IF;
+    IF v_nodes = 1 THEN
+        RETURN sha256('\x00'::bytea || p_leaves);
+    END IF;
+    v_level := (
+        SELECT string_agg(sha256('\x00'::bytea || substr(p_leaves, i * 32 + 1, 32)), '' ORDER BY i)
+        FROM generate_series(0, v_nodes - 1) AS i
+    );
+    WHILE v_nodes > 1 LOOP
+        v_level := (
+            SELECT string_agg(
+                CASE WHEN i * 2 + 1 < v_nodes
+                    THEN sha256('\x01'::bytea || substr(v_level, i * 64 + 1, 64))
+                    ELSE substr(v_level, i * 64 + 1, 32) -- an odd last node moves up unchanged
+                END, '' ORDER BY i
+            )
+            FROM generate_series(0, (v_nodes - 1) / 2) AS i
+        );
+        v_nodes := (v_nodes + 1) / 2;
+    END LOOP;
+    RETURN v_level;
+END;
+$fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.merkle_root(bytea) FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.merkle_root(bytea) IS 'RFC 6962 tree hash over concatenated 32-byte leaves.';

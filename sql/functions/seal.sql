@@ -1,0 +1,204 @@
+-- object:   function audit.seal()
+-- requires: functions/append_block.sql, functions/config_fingerprint.sql, functions/record_control.sql, tables/seal_state.sql
+-- purpose:  puts what has been committed since the last seal into blocks; returns how many events
+-- Sealed is what this statement's snapshot sees and the last one did not: each event once, none before its
+-- predecessor on the same row, and no open transaction can hold it up. See docs/explanation/sealing.md.
+CREATE OR REPLACE FUNCTION {{ audit }}.seal()
+RETURNS bigint
+LANGUAGE plpgsql
+SECURITY DEFINER -- sealers may seal and nothing else
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+AS $fn$
+DECLARE
+    c_line CONSTANT text := $line${% include 'snippets/event_line.sql' %}$line$;
+    v_state {{ audit }}.seal_state;
+    v_here {{ audit }}.incarnation_v1;
+    v_new_incarnation boolean;
+    v_draining boolean;
+    v_query text;
+    v_since timestamptz;
+    v_batch record;
+    v_last_system record;
+    v_snapshot pg_snapshot;
+    v_sealed_at timestamptz;
+    v_log_size bigint;
+    v_sealed bigint := 0;
+    v_own bigint;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'seal() needs READ COMMITTED, this transaction is %',
+            upper(current_setting('transaction_isolation'))
+            USING ERRCODE = 'invalid_transaction_state',
+            HINT = 'Call it in a transaction of its own.';
+    END IF;
+    BEGIN
+        LOCK TABLE {{ audit }}.seal_lock IN ACCESS EXCLUSIVE MODE NOWAIT;
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN 0; -- another seal is at work
+    END;
+    SELECT * INTO STRICT v_state FROM {{ audit }}.seal_state;
+    SELECT s.system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer,
+        d.oid::bigint, v_state.event_id_boundary
+    INTO v_here
+    FROM pg_control_system() AS s
+    INNER JOIN pg_database AS d ON d.datname = current_database();
+    v_new_incarnation := coalesce(
+        v_state.system_identifier <> v_here.system_identifier OR v_state.database_oid <> v_here.database_oid, false
+    );
+    IF v_new_incarnation THEN
+        -- Transaction ids may have started anew: what is here already is told by its number, not by theirs.
+        SELECT q.last_value INTO v_here.event_id_boundary FROM {{ audit }}.event_id_seq AS q;
+    END IF;
+    IF v_new_incarnation OR v_state.timeline <> v_here.timeline THEN
+        PERFORM {{ audit }}.record_control('incarnation', jsonb_build_object(
+            'before', jsonb_build_object('system_identifier', v_state.system_identifier,
+                'timeline', v_state.timeline, 'database_oid', v_state.database_oid),
+            'after', to_jsonb(v_here)
+        ));
+    END IF;
+    v_draining := v_new_incarnation OR v_state.drained_at_xid IS NOT NULL;
+
+    -- How far back to look: whatever the last snapshot did not see began after the newest seal that ended
+    -- before its xmin. Only while seals follow each other and the clock runs forward is that safe.
+    v_sealed_at := clock_timestamp();
+    IF v_sealed_at BETWEEN v_state.sealed_at AND v_state.sealed_at + interval '10 minutes' THEN
+        SELECT min(h.sealed_at) - interval '1 hour' INTO v_since
+        FROM {{ audit }}.seal_horizon AS h
+        WHERE h.xmax >= (
+            SELECT max(o.xmax) FROM {{ audit }}.seal_horizon AS o
+            WHERE o.xmax <= pg_snapshot_xmin(v_state.snapshot)::text::bigint
+        );
+    END IF;
+    v_since := coalesce(v_since, '-infinity');
+
+    v_query := format(
+        $q$
+        WITH candidates AS (
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM {{ audit }}.change_events AS e
+            WHERE e.transaction_id >= $1 AND e.transaction_id <> $2 AND e.event_id > $3 AND e.occurred_at >= $4
+                AND NOT $6
+            UNION ALL
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM {{ audit }}.change_events AS e
+            WHERE e.transaction_id = ANY ($5) AND e.transaction_id <> $2 AND e.event_id > $3
+                AND e.occurred_at >= $4 AND NOT $6
+            %2$s
+        ),
+
+        numbered AS (
+            SELECT c.*, (row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.event_id) - 1) / 65536 AS part
+            FROM candidates AS c
+        ),
+
+        batches AS (
+            SELECT
+                n.tenant_id,
+                n.part,
+                array_agg(n.event_id ORDER BY n.event_id) AS event_ids,
+                string_agg(n.hash, '' ORDER BY n.event_id) AS event_hashes
+            FROM numbered AS n
+            GROUP BY n.tenant_id, n.part
+        )
+
+        SELECT s.snapshot, b.tenant_id, b.event_ids, b.event_hashes
+        FROM (SELECT pg_current_snapshot() AS snapshot) AS s
+        LEFT JOIN batches AS b ON true
+        ORDER BY b.tenant_id = '_system', b.tenant_id, b.part
+        $q$,
+        c_line,
+        CASE WHEN v_draining THEN format(
+            $q$
+            UNION ALL
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM {{ audit }}.change_events AS e
+            WHERE (e.event_id <= $3 OR $6) AND e.transaction_id <> $2 AND NOT EXISTS (
+                SELECT FROM (SELECT unnest(b.event_ids) AS event_id FROM {{ audit }}.blocks AS b) AS z
+                WHERE z.event_id = e.event_id
+            )
+            $q$, c_line) ELSE '' END
+    );
+    v_log_size := v_state.log_size;
+    FOR v_batch IN EXECUTE v_query USING
+        pg_snapshot_xmax(v_state.snapshot)::text::bigint,
+        coalesce(txid_current_if_assigned(), 0),
+        v_here.event_id_boundary,
+        v_since,
+        ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(v_state.snapshot) AS x),
+        v_new_incarnation
+    LOOP
+        v_snapshot := v_batch.snapshot;
+        CONTINUE WHEN v_batch.tenant_id IS NULL;
+        v_sealed := v_sealed + cardinality(v_batch.event_ids);
+        IF v_batch.tenant_id = '_system' THEN
+            -- the kit's own tenant comes last, and its last block is the seal record
+            IF v_last_system IS NOT NULL THEN
+                PERFORM {{ audit }}.append_block(
+                    v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes
+                );
+                v_log_size := v_log_size + 1;
+            END IF;
+            v_last_system := v_batch;
+        ELSE
+            PERFORM {{ audit }}.append_block(
+                v_log_size, v_sealed_at, v_batch.tenant_id, v_batch.event_ids, v_batch.event_hashes
+            );
+            v_log_size := v_log_size + 1;
+        END IF;
+    END LOOP;
+    IF v_sealed = 0 AND NOT v_new_incarnation
+        AND v_sealed_at BETWEEN v_state.sealed_at AND v_state.sealed_at + interval '1 minute'
+    THEN
+        RETURN 0; -- idle, and the last heartbeat is fresh
+    END IF;
+
+    -- This transaction's own events wait for the next seal: its id must not count as seen.
+    v_own := txid_current();
+    IF pg_visible_in_snapshot(v_own::text::xid8, v_snapshot) THEN
+        SELECT format('%s:%s:%s', pg_snapshot_xmin(v_snapshot), pg_snapshot_xmax(v_snapshot),
+            string_agg(x.id::text, ',' ORDER BY x.id))::pg_snapshot
+        INTO v_snapshot
+        FROM (
+            SELECT i::text::bigint AS id FROM pg_snapshot_xip(v_snapshot) AS i
+            UNION
+            SELECT v_own
+        ) AS x;
+    END IF;
+    IF v_last_system IS NULL THEN
+        SELECT '{}'::bigint[] AS event_ids, ''::bytea AS event_hashes INTO v_last_system;
+    END IF;
+    PERFORM {{ audit }}.append_block(
+        v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes,
+        v_snapshot::text, v_here, {{ audit }}.config_fingerprint()
+    );
+    UPDATE {{ audit }}.seal_state
+    SET log_size = v_log_size + 1,
+        snapshot = v_snapshot,
+        sealed_at = v_sealed_at,
+        system_identifier = v_here.system_identifier,
+        timeline = v_here.timeline,
+        database_oid = v_here.database_oid,
+        event_id_boundary = v_here.event_id_boundary,
+        drained_at_xid = CASE
+            WHEN v_new_incarnation THEN pg_snapshot_xmax(v_snapshot)::text::bigint
+            WHEN pg_snapshot_xmin(v_snapshot)::text::bigint < v_state.drained_at_xid THEN v_state.drained_at_xid
+        END;
+    IF v_new_incarnation THEN
+        DELETE FROM {{ audit }}.seal_horizon;
+    END IF;
+    INSERT INTO {{ audit }}.seal_horizon (xmax, sealed_at)
+    VALUES (pg_snapshot_xmax(v_snapshot)::text::bigint, v_sealed_at)
+    ON CONFLICT ON CONSTRAINT seal_horizon_xmax_pk DO NOTHING;
+    DELETE FROM {{ audit }}.seal_horizon AS h
+    WHERE h.xmax < (
+        SELECT max(o.xmax) FROM {{ audit }}.seal_horizon AS o
+        WHERE o.xmax <= pg_snapshot_xmin(v_snapshot)::text::bigint
+    );
+    RETURN v_sealed;
+END;
+$fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.seal() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {{ audit }}.seal() TO {{ sealer }};
+COMMENT ON FUNCTION {{ audit }}.seal() IS 'Seals what has been committed since the last seal; returns the number of events.';

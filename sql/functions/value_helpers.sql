@@ -1,0 +1,47 @@
+-- object:   function audit.is_oversized
+-- object:   function audit.digest_value
+-- requires: schema/audit.sql
+-- purpose:  values that jsonb cannot hold (a string over 268,435,455 bytes) become a digest and a length
+CREATE OR REPLACE FUNCTION {{ audit }}.is_oversized(p_value anyelement, p_limit integer)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+SET intervalstyle = 'iso_8601'
+SET bytea_output = 'hex'
+SET extra_float_digits = 1
+AS $fn$
+BEGIN
+    RETURN octet_length(format('%s', p_value)) > p_limit;
+EXCEPTION WHEN program_limit_exceeded OR internal_error OR out_of_memory THEN
+    RETURN true; -- its text alone is more than PostgreSQL can handle
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.digest_value(p_value anyelement)
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+SET intervalstyle = 'iso_8601'
+SET bytea_output = 'hex'
+SET extra_float_digits = 1
+AS $fn$
+DECLARE
+    v_bytes bytea;
+BEGIN
+    BEGIN
+        v_bytes := convert_to(format('%s', p_value), 'UTF8');
+    EXCEPTION WHEN program_limit_exceeded OR internal_error OR out_of_memory THEN
+        v_bytes := record_send(ROW(p_value));
+    END;
+    RETURN jsonb_build_object('~sha256', encode(sha256(v_bytes), 'hex'), '~bytes', octet_length(v_bytes));
+END;
+$fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.is_oversized(anyelement, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.digest_value(anyelement) FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.is_oversized(anyelement, integer) IS 'Whether the value''s text is longer than the limit in bytes.';
+COMMENT ON FUNCTION {{ audit }}.digest_value(anyelement) IS 'Digest and length in bytes that stand for a value too large to record.';

@@ -1,0 +1,232 @@
+-- object:   function audit.partition_bounds
+-- object:   function audit.partition_start
+-- object:   function audit.add_partition
+-- object:   function audit.partitioned_tables
+-- object:   function audit.maintain_partitions
+-- object:   function audit.move_default_rows
+-- requires: functions/stamp_partition.sql, functions/record_control.sql
+-- purpose:  the native partition manager: partitions ahead of time, and a mover for what the default one caught
+CREATE OR REPLACE FUNCTION {{ audit }}.partition_bounds(p_parent regclass)
+RETURNS TABLE (relation regclass, lower_bound timestamptz, upper_bound timestamptz)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+AS $fn$
+    SELECT i.inhrelid::regclass, b.bounds[1]::timestamptz, b.bounds[2]::timestamptz
+    FROM pg_inherits AS i
+    INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+    CROSS JOIN LATERAL regexp_match(
+        pg_get_expr(c.relpartbound, c.oid), $re$^FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)$re$
+    ) AS b (bounds)
+    WHERE i.inhparent = p_parent AND b.bounds IS NOT NULL
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.partition_start(p_at timestamptz)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $fn$
+    WITH s AS (
+        SELECT (t.value ->> 'interval')::interval AS step,
+            (extract(year FROM (t.value ->> 'interval')::interval) * 12
+                + extract(month FROM (t.value ->> 'interval')::interval))::integer AS months
+        FROM {{ audit }}.settings AS t
+        WHERE t.name = 'partitions'
+    ),
+
+    m AS (
+        SELECT s.*, (extract(year FROM p_at)::integer * 12 + extract(month FROM p_at)::integer - 1) AS month_number
+        FROM s
+    )
+
+    SELECT CASE
+        WHEN m.months = 0 THEN date_bin(m.step, p_at, '2000-01-01 00:00:00+00')
+        ELSE make_timestamptz(
+            (m.month_number - m.month_number % m.months) / 12,
+            (m.month_number - m.month_number % m.months) % 12 + 1, 1, 0, 0, 0
+        )
+    END
+    FROM m
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.add_partition(
+    p_parent regclass,
+    p_lower timestamptz,
+    p_upper timestamptz
+)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+AS $fn$
+DECLARE
+    v_parent name := (SELECT c.relname FROM pg_class AS c WHERE c.oid = p_parent);
+    v_column name := (
+        SELECT a.attname
+        FROM pg_partitioned_table AS p
+        INNER JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+        WHERE p.partrelid = p_parent
+    );
+    v_default regclass := (SELECT p.partdefid::regclass FROM pg_partitioned_table AS p WHERE p.partrelid = p_parent);
+    v_name text := format('%s_p%s', v_parent, to_char(p_lower, CASE
+        WHEN p_lower = date_trunc('day', p_lower) THEN 'YYYYMMDD'
+        WHEN p_lower = date_trunc('minute', p_lower) THEN 'YYYYMMDD_HH24MI'
+        ELSE 'YYYYMMDD_HH24MISS_US'
+    END));
+    v_moved bigint;
+BEGIN
+    -- CREATE TABLE … PARTITION OF would lock the parent against every writer; ATTACH does not.
+    EXECUTE format(
+        'CREATE TABLE {{ audit }}.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES '
+        'INCLUDING STORAGE INCLUDING COMMENTS, CONSTRAINT partition_ck CHECK (%I >= %L AND %I < %L))',
+        v_name, p_parent, v_column, p_lower, v_column, p_upper
+    );
+    EXECUTE format(
+        'WITH moved AS (DELETE FROM %s AS d WHERE d.%I >= %L AND d.%I < %L RETURNING d.*) '
+        'INSERT INTO {{ audit }}.%I SELECT * FROM moved',
+        v_default, v_column, p_lower, v_column, p_upper, v_name
+    );
+    GET DIAGNOSTICS v_moved = ROW_COUNT;
+    EXECUTE format(
+        'ALTER TABLE %s ATTACH PARTITION {{ audit }}.%I FOR VALUES FROM (%L) TO (%L)',
+        p_parent, v_name, p_lower, p_upper
+    );
+    EXECUTE format('ALTER TABLE {{ audit }}.%I DROP CONSTRAINT partition_ck', v_name);
+    PERFORM {{ audit }}.stamp_partition(format('{{ audit }}.%I', v_name)::regclass);
+    RETURN v_moved;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.partitioned_tables()
+RETURNS SETOF regclass
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+    SELECT c.oid::regclass
+    FROM pg_class AS c
+    WHERE c.relnamespace = {{ schema_literal }}::regnamespace AND c.relkind = 'p'
+    ORDER BY c.relname
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.maintain_partitions(p_now timestamptz DEFAULT clock_timestamp())
+RETURNS integer
+LANGUAGE plpgsql
+SECURITY DEFINER -- partitions belong to the kit
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $fn$
+DECLARE
+    v_settings jsonb;
+    v_step interval;
+    v_parent regclass;
+    v_lower timestamptz;
+    v_upper timestamptz;
+    v_from timestamptz;
+    v_default regclass;
+    v_column name;
+    v_occupied boolean;
+    v_made integer := 0;
+BEGIN
+    SELECT s.value INTO v_settings FROM {{ audit }}.settings AS s WHERE s.name = 'partitions';
+    v_step := (v_settings ->> 'interval')::interval;
+    FOR v_parent IN SELECT {{ audit }}.partitioned_tables() LOOP
+        SELECT p.partdefid::regclass, a.attname INTO v_default, v_column
+        FROM pg_partitioned_table AS p
+        INNER JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+        WHERE p.partrelid = v_parent;
+        v_lower := {{ audit }}.partition_start(p_now);
+        FOR v_ahead IN 0 .. (v_settings ->> 'premake')::integer LOOP
+            v_upper := {{ audit }}.partition_start(v_lower + v_step * 1.5);
+            IF v_upper <= v_lower THEN
+                v_upper := v_lower + v_step;
+            END IF;
+            v_from := v_lower;
+            -- What the default partition holds is the mover's; here the time ahead of it is taken.
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s AS d WHERE d.%I >= $1 AND d.%I < $2)',
+                v_default, v_column, v_column) INTO v_occupied USING v_lower, v_upper;
+            IF v_occupied THEN
+                v_from := greatest(v_lower, date_trunc('second', p_now) + interval '10 seconds');
+            END IF;
+            IF v_from < v_upper AND NOT EXISTS (
+                SELECT FROM {{ audit }}.partition_bounds(v_parent) AS b
+                WHERE b.lower_bound < v_upper AND b.upper_bound > v_from
+            ) THEN
+                PERFORM {{ audit }}.add_partition(v_parent, v_from, v_upper);
+                v_made := v_made + 1;
+            END IF;
+            v_lower := v_upper;
+        END LOOP;
+    END LOOP;
+    RETURN v_made;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.move_default_rows(p_batch integer DEFAULT 20000)
+RETURNS bigint
+LANGUAGE plpgsql
+SECURITY DEFINER -- partitions belong to the kit
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $fn$
+DECLARE
+    v_parent regclass;
+    v_default regclass;
+    v_column name;
+    v_oldest timestamptz;
+    v_lower timestamptz;
+    v_upper timestamptz;
+    v_cut timestamptz;
+    v_moved bigint;
+    v_step interval := (
+        SELECT (s.value ->> 'interval')::interval FROM {{ audit }}.settings AS s WHERE s.name = 'partitions'
+    );
+BEGIN
+    FOR v_parent IN SELECT {{ audit }}.partitioned_tables() LOOP
+        SELECT p.partdefid::regclass, a.attname INTO v_default, v_column
+        FROM pg_partitioned_table AS p
+        INNER JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+        WHERE p.partrelid = v_parent;
+        EXECUTE format('SELECT min(d.%I) FROM %s AS d', v_column, v_default) INTO v_oldest;
+        CONTINUE WHEN v_oldest IS NULL;
+        -- the interval it belongs to, less what partitions already cover
+        v_lower := {{ audit }}.partition_start(v_oldest);
+        v_upper := {{ audit }}.partition_start(v_lower + v_step * 1.5);
+        IF v_upper <= v_lower THEN
+            v_upper := v_lower + v_step;
+        END IF;
+        SELECT greatest(v_lower, max(b.upper_bound)) INTO v_lower
+        FROM {{ audit }}.partition_bounds(v_parent) AS b WHERE b.upper_bound <= v_oldest;
+        SELECT least(v_upper, min(b.lower_bound)) INTO v_upper
+        FROM {{ audit }}.partition_bounds(v_parent) AS b WHERE b.lower_bound > v_oldest;
+        -- no more than a batch at a time: a partition ends where the batch does
+        EXECUTE format(
+            'SELECT d.%1$I FROM %2$s AS d WHERE d.%1$I < $1 ORDER BY d.%1$I OFFSET $2 LIMIT 1', v_column, v_default
+        ) INTO v_cut USING v_upper, p_batch;
+        IF v_cut > v_oldest THEN
+            v_upper := least(v_upper, v_cut);
+        END IF;
+        INSERT INTO {{ audit }}.maintenance_permits (transaction_id) VALUES (txid_current())
+        ON CONFLICT ON CONSTRAINT maintenance_permits_transaction_id_pk DO NOTHING;
+        v_moved := {{ audit }}.add_partition(v_parent, v_lower, v_upper);
+        DELETE FROM {{ audit }}.maintenance_permits AS p WHERE p.transaction_id = txid_current();
+        PERFORM {{ audit }}.record_control('default-partition-moved', jsonb_build_object(
+            'table', v_parent::text, 'from', v_lower, 'to', v_upper, 'rows', v_moved
+        ));
+        RETURN v_moved; -- one at a time, each in a transaction of its own
+    END LOOP;
+    RETURN 0;
+END;
+$fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.partition_bounds(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.partition_start(timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.add_partition(regclass, timestamptz, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.partitioned_tables() FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.maintain_partitions(timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.move_default_rows(integer) FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.partition_bounds(regclass) IS 'Partitions of a table of the kit, but the default one, with their bounds.';
+COMMENT ON FUNCTION {{ audit }}.partition_start(timestamptz) IS 'Start of the partition interval that a time falls into.';
+COMMENT ON FUNCTION {{ audit }}.add_partition(regclass, timestamptz, timestamptz) IS 'Adds one partition and moves into it what the default one holds; returns the number of rows moved.';
+COMMENT ON FUNCTION {{ audit }}.partitioned_tables() IS 'The partitioned tables of the kit.';
+COMMENT ON FUNCTION {{ audit }}.maintain_partitions(timestamptz) IS 'Makes the partitions that will be needed; returns how many it made.';
+COMMENT ON FUNCTION {{ audit }}.move_default_rows(integer) IS 'Moves one batch of rows out of a default partition; returns how many, 0 when all are empty.';

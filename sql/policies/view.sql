@@ -1,0 +1,53 @@
+-- object:   policy blocks_select_view on audit.blocks
+-- object:   policy chain_heads_select_view on audit.chain_heads
+-- object:   policy change_events_select_view on audit.change_events
+-- object:   policy personal_keys_select_view on audit.personal_keys
+-- object:   policy personal_values_select_view on audit.personal_values
+-- requires: tables/tenant_readers.sql
+-- purpose:  the reading views show a tenant's log to those who may read it, every log to auditors
+-- In a view's policy current_user is whoever reads; both subqueries run once for a query.
+DROP POLICY IF EXISTS blocks_select_view ON {{ audit }}.blocks;
+CREATE POLICY blocks_select_view ON {{ audit }}.blocks
+FOR SELECT TO {{ view }} USING (
+    tenant_id = ANY (ARRAY(
+        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
+        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+    ))
+    OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
+);
+DROP POLICY IF EXISTS chain_heads_select_view ON {{ audit }}.chain_heads;
+CREATE POLICY chain_heads_select_view ON {{ audit }}.chain_heads
+FOR SELECT TO {{ view }} USING (
+    tenant_id = ANY (ARRAY(
+        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
+        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+    ))
+    OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
+);
+DROP POLICY IF EXISTS change_events_select_view ON {{ audit }}.change_events;
+CREATE POLICY change_events_select_view ON {{ audit }}.change_events
+FOR SELECT TO {{ view }} USING (
+    tenant_id = ANY (ARRAY(
+        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
+        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+    ))
+    OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
+);
+DROP POLICY IF EXISTS personal_keys_select_view ON {{ audit }}.personal_keys;
+CREATE POLICY personal_keys_select_view ON {{ audit }}.personal_keys
+FOR SELECT TO {{ view }} USING (
+    tenant_id = ANY (ARRAY(
+        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
+        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+    ))
+    OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
+);
+DROP POLICY IF EXISTS personal_values_select_view ON {{ audit }}.personal_values;
+CREATE POLICY personal_values_select_view ON {{ audit }}.personal_values
+FOR SELECT TO {{ view }} USING (
+    tenant_id = ANY (ARRAY(
+        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
+        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+    ))
+    OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
+);

@@ -1,0 +1,34 @@
+        -- plain: to_jsonb is safe and exact; json: kept as a string, since jsonb refuses some of it;
+        -- text: by the output function alone, since a cast of the type's owner would run as ours.
+        SELECT
+            a.attnum,
+            a.attname,
+            b.oid AS base_type,
+            b.typlen,
+            CASE
+                WHEN b.oid = 'json'::regtype THEN 'json'
+                WHEN b.oid < 16384 AND b.typtype IN ('b', 'r', 'm') AND b.oid <> 'json[]'::regtype
+                    THEN 'plain'
+                ELSE 'text'
+            END AS kind,
+            coalesce(c.collisdeterministic, true) AS deterministic,
+            a.attnotnull,
+            a.attgenerated,
+            format_type(a.atttypid, a.atttypmod) AS type_name
+        FROM pg_attribute AS a
+        CROSS JOIN LATERAL (
+            WITH RECURSIVE d AS (
+                SELECT t.oid, t.typtype, t.typbasetype, t.typlen
+                FROM pg_type AS t
+                WHERE t.oid = a.atttypid
+                UNION ALL
+                SELECT t.oid, t.typtype, t.typbasetype, t.typlen
+                FROM d
+                INNER JOIN pg_type AS t ON t.oid = d.typbasetype
+                WHERE d.typtype = 'd'
+            )
+
+            SELECT * FROM d WHERE d.typtype <> 'd'
+        ) AS b
+        LEFT JOIN pg_collation AS c ON c.oid = a.attcollation
+        WHERE a.attrelid = {{ relation }} AND a.attnum > 0 AND NOT a.attisdropped

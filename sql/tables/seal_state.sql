@@ -1,0 +1,41 @@
+-- object:   tables audit.seal_state, audit.seal_horizon, audit.seal_lock
+-- requires: schema/audit.sql
+-- purpose:  where sealing stands; seal_lock is what sealers lock, so that no other role can hold them up
+CREATE TABLE {{ audit }}.seal_lock (
+    nothing boolean,
+    CONSTRAINT seal_lock_nothing_ck CHECK (nothing IS NULL)
+);
+CREATE TABLE {{ audit }}.seal_state (
+    only_row boolean NOT NULL DEFAULT true,
+    log_size bigint NOT NULL,
+    snapshot pg_snapshot NOT NULL,
+    sealed_at timestamptz,
+    system_identifier bigint,
+    timeline integer,
+    database_oid bigint,
+    event_id_boundary bigint NOT NULL,
+    drained_at_xid bigint,
+    CONSTRAINT seal_state_only_row_pk PRIMARY KEY (only_row),
+    CONSTRAINT seal_state_only_row_ck CHECK (only_row)
+);
+INSERT INTO {{ audit }}.seal_state (log_size, snapshot, event_id_boundary) VALUES (0, '1:1:', 0);
+CREATE TABLE {{ audit }}.seal_horizon (
+    xmax bigint NOT NULL,
+    sealed_at timestamptz NOT NULL,
+    CONSTRAINT seal_horizon_xmax_pk PRIMARY KEY (xmax)
+);
+COMMENT ON TABLE {{ audit }}.seal_lock IS 'Empty; seal() locks it to be alone.';
+COMMENT ON COLUMN {{ audit }}.seal_lock.nothing IS 'Never filled.';
+COMMENT ON TABLE {{ audit }}.seal_state IS 'Where sealing stands; one row.';
+COMMENT ON COLUMN {{ audit }}.seal_state.only_row IS 'Always true.';
+COMMENT ON COLUMN {{ audit }}.seal_state.log_size IS 'Number of blocks in the log, so the next log_index.';
+COMMENT ON COLUMN {{ audit }}.seal_state.snapshot IS 'Snapshot of the last seal; what it saw is sealed.';
+COMMENT ON COLUMN {{ audit }}.seal_state.sealed_at IS 'Time of the last seal record.';
+COMMENT ON COLUMN {{ audit }}.seal_state.system_identifier IS 'Cluster that sealed last; another one begins a new incarnation.';
+COMMENT ON COLUMN {{ audit }}.seal_state.timeline IS 'Its timeline.';
+COMMENT ON COLUMN {{ audit }}.seal_state.database_oid IS 'Its database.';
+COMMENT ON COLUMN {{ audit }}.seal_state.event_id_boundary IS 'Events up to here belong to earlier incarnations.';
+COMMENT ON COLUMN {{ audit }}.seal_state.drained_at_xid IS 'Until every transaction below it has ended, events up to the boundary are looked for one by one.';
+COMMENT ON TABLE {{ audit }}.seal_horizon IS 'When which snapshots were taken; tells how far back a seal must look.';
+COMMENT ON COLUMN {{ audit }}.seal_horizon.xmax IS 'xmax of a seal''s snapshot.';
+COMMENT ON COLUMN {{ audit }}.seal_horizon.sealed_at IS 'When that snapshot was first taken.';

@@ -1,0 +1,143 @@
+-- object:   function audit.tg_capture_<table_id>()
+-- requires: functions/append_event.sql, functions/capture_query.sql
+-- purpose:  records row changes of one table; made for its columns as they are
+CREATE OR REPLACE FUNCTION {{ audit }}.{{ function }}()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER -- writers have no right on the log
+SET search_path = pg_catalog, pg_temp
+{% for pin in pins %}
+SET {{ pin.name }} = {{ pin.value }}
+{% endfor %}
+AS {{ quote }}
+DECLARE
+    v_table_version CONSTANT integer := {{ table_version }};
+    v_lenient boolean := false;
+    v_relation oid;
+    v_row_query text;
+    v_moves boolean := false;
+    v_tenant text;
+    v_tenant_after text;
+    v_key text;
+    v_old jsonb;
+    v_new jsonb;
+    v_personal_old jsonb;
+    v_personal_new jsonb;
+    v_subject text;
+    v_xmin xid;
+    v_raw boolean;
+    v_raw_personal boolean;
+    v_client jsonb;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NOT (OLD *<> NEW) THEN
+            RETURN NULL; -- nothing that is stored has changed
+        END IF;
+    END IF;
+    BEGIN
+        IF TG_OP = 'UPDATE' THEN
+            v_xmin := NEW.xmin;
+            v_key := {{ old.key }};
+            v_tenant := {{ old.tenant }};
+{% if subject %}
+            v_subject := {{ old.subject }};
+{% endif %}
+{% if tenant_moves %}
+            v_tenant_after := {{ new.tenant }};
+            v_moves := v_tenant <> v_tenant_after;
+            IF v_moves THEN
+                v_old := {{ old.recorded }};
+                v_new := {{ new.recorded }};
+{% if personal %}
+                v_personal_old := {{ old.personal }};
+                v_personal_new := {{ new.personal }};
+{% endif %}
+            ELSE
+{% endif %}
+{% for column in columns %}
+            IF {{ column.differs }} THEN
+                {{ column.old_target }} := coalesce({{ column.old_target }}, '{}')
+                    || jsonb_build_object({{ column.name }}, {{ column.old }});
+                {{ column.new_target }} := coalesce({{ column.new_target }}, '{}')
+                    || jsonb_build_object({{ column.name }}, {{ column.new }});
+{% if column.may_look_equal %}
+                IF {{ column.looks_equal }} THEN
+                    {{ column.raw_target }} := true;
+                END IF;
+{% endif %}
+            END IF;
+{% endfor %}
+{% if may_look_equal %}
+            IF v_raw THEN
+                v_old := v_old || jsonb_build_object('~row', {{ old.raw }});
+                v_new := v_new || jsonb_build_object('~row', {{ new.raw }});
+            END IF;
+            IF v_raw_personal THEN
+                v_personal_old := v_personal_old || jsonb_build_object('~row', {{ old.raw_personal }});
+                v_personal_new := v_personal_new || jsonb_build_object('~row', {{ new.raw_personal }});
+            END IF;
+{% endif %}
+{% if tenant_moves %}
+            END IF;
+{% endif %}
+        ELSIF TG_OP = 'INSERT' THEN
+            v_xmin := NEW.xmin;
+            v_key := {{ new.key }};
+            v_tenant := {{ new.tenant }};
+            v_new := {{ new.recorded }};
+{% if personal %}
+            v_personal_new := {{ new.personal }};
+{% endif %}
+{% if subject %}
+            v_subject := {{ new.subject }};
+{% endif %}
+        ELSE
+            v_key := {{ old.key }};
+            v_tenant := {{ old.tenant }};
+            v_old := {{ old.recorded }};
+{% if personal %}
+            v_personal_old := {{ old.personal }};
+{% endif %}
+{% if subject %}
+            v_subject := {{ old.subject }};
+{% endif %}
+        END IF;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
+        -- a value that jsonb cannot hold must not abort the user's write
+        v_lenient := true;
+    END;
+    IF v_lenient THEN
+{% include 'images_generic.sql' %}
+
+    END IF;
+{% if simple %}
+    IF TG_OP = 'UPDATE' AND v_old IS NULL THEN
+        RETURN NULL; -- only columns changed that are not recorded
+    END IF;
+    IF current_setting({{ context_setting }}, true) <> '' THEN
+        v_client := {{ audit }}.read_context();
+    END IF;
+    IF v_moves OR octet_length(v_key) > 1000 OR v_client ?| {{ personal_context }} THEN
+{% include 'append.sql' %}
+
+    END IF;
+    -- the common case is written here, since the call would cost as much as the rest
+    INSERT INTO {{ audit }}.change_events (
+        event_id, occurred_at, transaction_id, table_id, table_version, row_xmin, operation, tenant_id,
+        record_key, actor_id, action, context, old_values, new_values
+    ) VALUES (
+        nextval({{ event_id_seq }}), clock_timestamp(), txid_current(), {{ table_id }}, v_table_version,
+        v_xmin, left(TG_OP, 1)::"char", v_tenant, v_key, v_client ->> 'actor_id', v_client ->> 'action',
+        coalesce(v_client - '{actor_id,action}'::text[], '{}')
+            || {% include 'snippets/session_context.sql' %},
+        v_old, v_new
+    );
+    RETURN NULL;
+{% else %}
+{% include 'append.sql' %}
+
+{% endif %}
+END;
+{{ quote }};
+REVOKE ALL ON FUNCTION {{ audit }}.{{ function }}() FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.{{ function }}() IS {{ comment }};

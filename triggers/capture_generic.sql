@@ -1,0 +1,50 @@
+-- object:   function audit.tg_generic_<table_id>() (or tg_capture_<table_id>() where no event trigger guards it)
+-- requires: functions/append_event.sql, functions/capture_query.sql
+-- purpose:  records row changes whatever the columns are; after a change of definition the DDL watch puts
+--           this body, with the new table_version, in the place of the specialised one
+CREATE OR REPLACE FUNCTION {{ audit }}.{{ function }}()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER -- writers have no right on the log
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+SET intervalstyle = 'iso_8601'
+SET bytea_output = 'hex'
+SET extra_float_digits = 1
+SET lc_monetary = 'C'
+AS {{ quote }}
+DECLARE
+    v_table_version CONSTANT integer := {{ table_version }};
+    v_lenient boolean := false;
+    v_relation oid;
+    v_row_query text;
+    v_moves boolean := false;
+    v_tenant text;
+    v_tenant_after text;
+    v_key text;
+    v_old jsonb;
+    v_new jsonb;
+    v_personal_old jsonb;
+    v_personal_new jsonb;
+    v_subject text;
+    v_xmin xid;
+BEGIN
+    IF TG_OP = 'UPDATE' AND NOT (OLD *<> NEW) THEN
+        RETURN NULL; -- nothing that is stored has changed
+    END IF;
+    BEGIN
+{% include 'images_generic.sql' %}
+
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
+        -- a value that jsonb cannot hold must not abort the user's write
+        v_lenient := true;
+{% include 'images_generic.sql' %}
+
+    END;
+{% include 'append.sql' %}
+
+END;
+{{ quote }};
+REVOKE ALL ON FUNCTION {{ audit }}.{{ function }}() FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.{{ function }}() IS {{ comment }};
