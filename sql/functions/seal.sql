@@ -66,9 +66,9 @@ BEGIN
     IF v_sealed_at BETWEEN v_state.sealed_at AND v_state.sealed_at + interval '10 minutes' THEN
         SELECT min(h.sealed_at) - interval '1 hour' INTO v_since
         FROM {{ audit }}.seal_horizon AS h
-        WHERE h.xmax >= (
-            SELECT max(o.xmax) FROM {{ audit }}.seal_horizon AS o
-            WHERE o.xmax <= pg_snapshot_xmin(v_state.snapshot)::text::bigint
+        WHERE h.snapshot_xmax >= (
+            SELECT max(o.snapshot_xmax) FROM {{ audit }}.seal_horizon AS o
+            WHERE o.snapshot_xmax <= pg_snapshot_xmin(v_state.snapshot)::text::bigint
         );
     END IF;
     v_since := coalesce(v_since, '-infinity');
@@ -188,13 +188,13 @@ BEGIN
     IF v_new_incarnation THEN
         DELETE FROM {{ audit }}.seal_horizon;
     END IF;
-    INSERT INTO {{ audit }}.seal_horizon (xmax, sealed_at)
+    INSERT INTO {{ audit }}.seal_horizon (snapshot_xmax, sealed_at)
     VALUES (pg_snapshot_xmax(v_snapshot)::text::bigint, v_sealed_at)
-    ON CONFLICT ON CONSTRAINT seal_horizon_xmax_pk DO NOTHING;
+    ON CONFLICT ON CONSTRAINT seal_horizon_snapshot_xmax_pk DO NOTHING;
     DELETE FROM {{ audit }}.seal_horizon AS h
-    WHERE h.xmax < (
-        SELECT max(o.xmax) FROM {{ audit }}.seal_horizon AS o
-        WHERE o.xmax <= pg_snapshot_xmin(v_snapshot)::text::bigint
+    WHERE h.snapshot_xmax < (
+        SELECT max(o.snapshot_xmax) FROM {{ audit }}.seal_horizon AS o
+        WHERE o.snapshot_xmax <= pg_snapshot_xmin(v_snapshot)::text::bigint
     );
     RETURN v_sealed;
 END;

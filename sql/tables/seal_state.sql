@@ -20,9 +20,9 @@ CREATE TABLE {{ audit }}.seal_state (
 );
 INSERT INTO {{ audit }}.seal_state (log_size, snapshot, event_id_boundary) VALUES (0, '1:1:', 0);
 CREATE TABLE {{ audit }}.seal_horizon (
-    xmax bigint NOT NULL,
+    snapshot_xmax bigint NOT NULL,
     sealed_at timestamptz NOT NULL,
-    CONSTRAINT seal_horizon_xmax_pk PRIMARY KEY (xmax)
+    CONSTRAINT seal_horizon_snapshot_xmax_pk PRIMARY KEY (snapshot_xmax)
 );
 COMMENT ON TABLE {{ audit }}.seal_lock IS 'Empty; seal() locks it to be alone.';
 COMMENT ON COLUMN {{ audit }}.seal_lock.nothing IS 'Never filled.';
@@ -37,5 +37,5 @@ COMMENT ON COLUMN {{ audit }}.seal_state.database_oid IS 'Its database.';
 COMMENT ON COLUMN {{ audit }}.seal_state.event_id_boundary IS 'Events up to here belong to earlier incarnations.';
 COMMENT ON COLUMN {{ audit }}.seal_state.drained_at_xid IS 'Until every transaction below it has ended, events up to the boundary are looked for one by one.';
 COMMENT ON TABLE {{ audit }}.seal_horizon IS 'When which snapshots were taken; tells how far back a seal must look.';
-COMMENT ON COLUMN {{ audit }}.seal_horizon.xmax IS 'xmax of a seal''s snapshot.';
+COMMENT ON COLUMN {{ audit }}.seal_horizon.snapshot_xmax IS 'xmax of a seal''s snapshot.';
 COMMENT ON COLUMN {{ audit }}.seal_horizon.sealed_at IS 'When that snapshot was first taken.';
