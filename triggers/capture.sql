@@ -107,7 +107,7 @@ BEGIN
         v_lenient := true;
     END;
     IF v_lenient THEN
-{% include 'images_generic.sql' %}
+{% include 'triggers/images_generic.sql' %}
 
     END IF;
 {% if simple %}
@@ -118,7 +118,7 @@ BEGIN
         v_client := {{ audit }}.read_context();
     END IF;
     IF v_moves OR octet_length(v_key) > 1000 OR v_client ?| {{ personal_context }} THEN
-{% include 'append.sql' %}
+{% include 'triggers/append.sql' %}
 
     END IF;
     -- the common case is written here, since the call would cost as much as the rest
@@ -134,7 +134,7 @@ BEGIN
     );
     RETURN NULL;
 {% else %}
-{% include 'append.sql' %}
+{% include 'triggers/append.sql' %}
 
 {% endif %}
 END;

@@ -34,15 +34,15 @@ BEGIN
         RETURN NULL; -- nothing that is stored has changed
     END IF;
     BEGIN
-{% include 'images_generic.sql' %}
+{% include 'triggers/images_generic.sql' %}
 
     EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
         -- a value that jsonb cannot hold must not abort the user's write
         v_lenient := true;
-{% include 'images_generic.sql' %}
+{% include 'triggers/images_generic.sql' %}
 
     END;
-{% include 'append.sql' %}
+{% include 'triggers/append.sql' %}
 
 END;
 {{ quote }};

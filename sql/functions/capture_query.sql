@@ -66,9 +66,9 @@ parts AS (
             '(%L, %L::boolean, %s)', i.attname, i.personal, format(i.image, i.before)
         ), E',\n' ORDER BY i.attnum) FILTER (WHERE i.recorded) AS row_values,
         string_agg(format(
-            '(%1$L, %2$L::boolean, ROW(%3$s) *<> ROW(%4$s), '
-            'CASE WHEN ROW(%3$s) *<> ROW(%4$s) THEN %5$s END, '
-            'CASE WHEN ROW(%3$s) *<> ROW(%4$s) THEN %6$s END)',
+            '(%1$L, %2$L::boolean, ROW(%3$s)::record *<> ROW(%4$s)::record, '
+            'CASE WHEN ROW(%3$s)::record *<> ROW(%4$s)::record THEN %5$s END, '
+            'CASE WHEN ROW(%3$s)::record *<> ROW(%4$s)::record THEN %6$s END)',
             i.attname, i.personal, i.before, i.after, format(i.image, i.before), format(i.image, i.after)
         ), E',\n' ORDER BY i.attnum) FILTER (WHERE i.recorded) AS change_values,
         coalesce(string_agg(i.before, ', ' ORDER BY i.attnum)

@@ -24,7 +24,7 @@ BEGIN
         'SET search_path = pg_catalog, pg_temp SET timezone = ''UTC'' SET datestyle = ''ISO'' '
         'SET intervalstyle = ''iso_8601'' SET bytea_output = ''hex'' SET extra_float_digits = 1 '
         'SET lc_monetary = ''C'' AS %L',
-        {{ schema_literal }}, format('tg_capture_%s', p_table_id),
+        {{ schema_name }}, format('tg_capture_%s', p_table_id),
         regexp_replace(v_source, 'v_table_version CONSTANT integer := \d+',
             format('v_table_version CONSTANT integer := %s', p_table_version))
     );

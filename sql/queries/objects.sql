@@ -13,7 +13,7 @@ SELECT
     format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS target
 FROM pg_proc AS p
 INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE n.nspname = %(schema)s
+WHERE n.nspname = {{ schema_name }}
 UNION ALL
 SELECT
     'view', c.relname, NULL, NULL,
@@ -25,7 +25,7 @@ SELECT
     format('%I.%I', n.nspname, c.relname)
 FROM pg_class AS c
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relkind = 'v'
+WHERE n.nspname = {{ schema_name }} AND c.relkind = 'v'
 UNION ALL
 SELECT
     'policy', l.polname, n.nspname, c.relname,
@@ -37,7 +37,7 @@ SELECT
 FROM pg_policy AS l
 INNER JOIN pg_class AS c ON c.oid = l.polrelid
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND NOT c.relispartition
+WHERE n.nspname = {{ schema_name }} AND NOT c.relispartition
 UNION ALL
 SELECT
     'trigger', g.tgname, n.nspname, c.relname,
@@ -49,8 +49,8 @@ INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
 INNER JOIN pg_namespace AS f ON f.oid = p.pronamespace
 INNER JOIN pg_class AS c ON c.oid = g.tgrelid
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE f.nspname = %(schema)s AND g.tgparentid = 0
-    AND NOT (n.nspname = %(schema)s AND c.relispartition)
+WHERE f.nspname = {{ schema_name }} AND g.tgparentid = 0
+    AND NOT (n.nspname = {{ schema_name }} AND c.relispartition)
 UNION ALL
 SELECT
     'event trigger', e.evtname, NULL, NULL,
@@ -60,4 +60,4 @@ SELECT
 FROM pg_event_trigger AS e
 INNER JOIN pg_proc AS p ON p.oid = e.evtfoid
 INNER JOIN pg_namespace AS f ON f.oid = p.pronamespace
-WHERE f.nspname = %(schema)s
+WHERE f.nspname = {{ schema_name }}

@@ -11,7 +11,7 @@
                     THEN 'plain'
                 ELSE 'text'
             END AS kind,
-            coalesce(c.collisdeterministic, true) AS deterministic,
+            coalesce(coll.collisdeterministic, true) AS deterministic,
             a.attnotnull,
             a.attgenerated,
             format_type(a.atttypid, a.atttypmod) AS type_name
@@ -30,5 +30,5 @@
 
             SELECT * FROM d WHERE d.typtype <> 'd'
         ) AS b
-        LEFT JOIN pg_collation AS c ON c.oid = a.attcollation
+        LEFT JOIN pg_collation AS coll ON coll.oid = a.attcollation
         WHERE a.attrelid = {{ relation }} AND a.attnum > 0 AND NOT a.attisdropped

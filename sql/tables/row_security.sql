@@ -1,5 +1,5 @@
 -- object:   row level security of audit.*
--- requires: tables/*.sql
+-- requires: tables/change_events.sql
 -- purpose:  no table of the kit answers anybody whom no policy lets in
 ALTER TABLE {{ audit }}.audited_tables ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {{ audit }}.audited_tables FORCE ROW LEVEL SECURITY;

@@ -136,6 +136,16 @@ def event_trigger_name(schema: str, kind: str) -> str:
     return _fitting("pgaudit_kit_", schema, kind)
 
 
+def stored_tenant(value: str | None) -> str:
+    """The tenant as the log names it: `default` for None, one more `_` before `_`, a digest over 200 bytes."""
+    if value is None:
+        return "default"
+    encoded = value.encode()
+    if len(encoded) > 200:
+        return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
+    return f"_{value}" if value.startswith("_") else value
+
+
 def _fitting(prefix: str, schema: str, kind: str) -> str:
     name = f"{prefix}{schema}_{kind}"
     if len(name.encode()) > MAX_BYTES:

@@ -1,0 +1,134 @@
+"""Reads a database's catalogs, and the kit's registry in it, into the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from pgaudit_kit.db import Connection
+from pgaudit_kit.model import Column, InstalledObject, Installation, ObjectId, RegisteredTable, Table
+from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.render.templates import Roles, Templates
+
+
+def read_tables(
+    conn: Connection, templates: Templates, names: Iterable[QualifiedName] = (), oids: Iterable[int] = ()
+) -> list[Table]:
+    """The tables of these names or OIDs; those that do not exist are left out."""
+    wanted = list(names)
+    rows = _rows(
+        conn,
+        templates.render("queries/tables.sql"),
+        {
+            "schemas": [name.schema for name in wanted],
+            "names": [name.name for name in wanted],
+            "oids": list(oids),
+        },
+    )
+    return [_table(row) for row in rows]
+
+
+def read_installation(conn: Connection, templates: Templates) -> Installation:
+    """What is there of the kit; an empty database gives an empty installation."""
+    schema = templates.schema
+    revision = _revision(conn, schema)
+    settings: dict[str, Any] = {}
+    registered: tuple[RegisteredTable, ...] = ()
+    if revision is not None:
+        settings = {
+            row["name"]: row["value"]
+            for row in _rows(conn, templates.render_text("SELECT name, value FROM {{ audit }}.settings"))
+        }
+        registered = tuple(_registered(row) for row in _rows(conn, templates.render("queries/registered.sql")))
+    return Installation(
+        schema_exists=_one(conn, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", (schema,)),
+        revision=revision,
+        objects=tuple(_object(row) for row in _rows(conn, templates.render("queries/objects.sql"))),
+        settings=settings,
+        registered=registered,
+        missing_roles=_missing_roles(conn, templates.roles),
+        event_triggers_allowed=event_triggers_allowed(conn),
+    )
+
+
+def event_triggers_allowed(conn: Connection) -> bool:
+    """Whether this role may create event triggers: superusers may, and whom a managed service lets."""
+    if _one(conn, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        return True
+    # Managed services grant it in ways of their own, so it is tried, and taken back.
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute(
+                "CREATE FUNCTION pg_temp.pgaudit_kit_probe() RETURNS event_trigger LANGUAGE plpgsql AS"
+                " 'BEGIN END'"
+            )
+            conn.execute(
+                "CREATE EVENT TRIGGER pgaudit_kit_probe ON ddl_command_end"
+                " EXECUTE FUNCTION pg_temp.pgaudit_kit_probe()"
+            )
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
+        return False
+    return True
+
+
+def _revision(conn: Connection, schema: str) -> str | None:
+    table = sql.Identifier(schema, "alembic_version")
+    if not _one(conn, "SELECT to_regclass(%s) IS NOT NULL", (table.as_string(conn),)):
+        return None
+    revision: str | None = _one(conn, sql.SQL("SELECT max(version_num) FROM {}").format(table))
+    return revision
+
+
+def _missing_roles(conn: Connection, roles: Roles) -> tuple[str, ...]:
+    rows = _rows(
+        conn,
+        "SELECT w.name FROM unnest(%s::text[]) AS w (name)"
+        " WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = w.name)",
+        (roles.all(),),
+    )
+    return tuple(row["name"] for row in rows)
+
+
+def _table(row: dict[str, Any]) -> Table:
+    return Table(
+        oid=row["oid"],
+        name=QualifiedName(row["schema"], row["name"]),
+        kind=row["kind"],
+        persistence=row["persistence"],
+        fingerprint=row["fingerprint"],
+        columns=tuple(Column(**column) for column in row["columns"]),
+        primary_key=tuple(row["primary_key"]),
+        partitions=tuple(QualifiedName(*pair) for pair in row["partitions"]),
+    )
+
+
+def _registered(row: dict[str, Any]) -> RegisteredTable:
+    name = QualifiedName(row.pop("schema_name"), row.pop("table_name"))
+    for numbers in ("key_attnums", "excluded_attnums", "personal_attnums"):
+        row[numbers] = tuple(row[numbers])
+    return RegisteredTable(name=name, **row)
+
+
+def _object(row: dict[str, Any]) -> InstalledObject:
+    parent = QualifiedName(row["parent_schema"], row["parent"]) if row["parent"] else None
+    return InstalledObject(
+        id=ObjectId(row["kind"], row["name"], parent),
+        definition=row["definition"],
+        comment=row["comment"],
+        target=row["target"],
+    )
+
+
+def _rows(conn: Connection, query: Any, parameters: Any = None) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, parameters).fetchall()
+
+
+def _one(conn: Connection, query: Any, parameters: Any = None) -> Any:
+    row = conn.execute(query, parameters).fetchone()
+    assert row is not None  # noqa: S101 - each query asked here gives one row
+    return row[0]

@@ -1,0 +1,1 @@
+"""Brings a database to what the configuration says: reads, plans, applies, removes."""

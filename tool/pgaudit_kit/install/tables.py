@@ -1,0 +1,167 @@
+"""From what is declared about a table to what its capture is made of, and back from the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pgaudit_kit.config import OPERATIONS, TableConfig, Tenant
+from pgaudit_kit.errors import AbsentTable, ConfigError, NoPrimaryKey
+from pgaudit_kit.model import RegisteredTable, Table
+from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.render import CaptureSpec
+
+_REFUSED = {
+    "v": ("a view", "Audit the tables that it reads."),
+    "m": ("a materialized view", "Audit the tables that it reads."),
+    "f": ("a foreign table", "Audit the table on the server where it is."),
+}
+
+
+def spec_of(
+    declared: TableConfig,
+    table: Table | None,
+    registered: RegisteredTable | None,
+    *,
+    table_id: int,
+    specialised: bool,
+    at: str | None = None,
+) -> CaptureSpec:
+    """What capturing this table takes. ConfigError (exit 2) says what in the declaration does not fit."""
+    table = _usable(declared, table, at)
+    key = declared.key or table.primary_key
+    if not key:
+        raise NoPrimaryKey(f"{table.name.display} has no primary key.", at=at)
+    numbers = _Numbers(table, at)
+    tenant_kind, tenant_name = _tenant(declared.tenant)
+    draft = CaptureSpec(
+        table=table,
+        table_id=table_id,
+        table_version=0,
+        tenant_kind=tenant_kind,
+        tenant_name=tenant_name if tenant_kind in ("setting", "value") else None,
+        tenant_attnum=numbers.one("tenant", tenant_name) if tenant_kind == "column" else None,
+        subject_attnum=numbers.one("subject", declared.subject) if declared.subject else None,
+        key=numbers.all("key", key),
+        excluded=tuple(sorted(numbers.all("exclude", declared.exclude))),
+        personal=tuple(sorted(numbers.all("personal", declared.personal))),
+        operations=tuple(operation for operation in OPERATIONS if operation in declared.operations),
+        specialised=specialised,
+    )
+    return _with_version(draft, registered)
+
+
+def _usable(declared: TableConfig, table: Table | None, at: str | None) -> Table:
+    name = declared.table.display
+    if table is None:
+        raise AbsentTable(f"There is no table {name}.", at=at)
+    if table.kind in _REFUSED:
+        what, hint = _REFUSED[table.kind]
+        raise ConfigError(f"{name} is {what}; it cannot be audited.", at=at, hint=hint)
+    if table.persistence == "t":
+        raise ConfigError(f"{name} is a temporary table; it cannot be audited.", at=at)
+    return table
+
+
+class _Numbers:
+    """Column names to attnums, with an error that lists what there is."""
+
+    def __init__(self, table: Table, at: str | None) -> None:
+        self._table, self._at = table, at
+
+    def one(self, entry: str, name: str | None) -> int:
+        column = self._table.column(name or "")
+        if column is None:
+            known = ", ".join(column.name for column in self._table.columns)
+            raise ConfigError(
+                f"{self._table.name.display} has no column {name!r} ({entry}).",
+                at=self._at,
+                hint=f"Its columns are {known}.",
+            )
+        if column.generated == "v" and entry in ("key", "tenant", "subject"):
+            raise ConfigError(
+                f"{self._table.name.display}: {name!r} is a virtual column; triggers do not see it ({entry}).",
+                at=self._at,
+                hint="Name a stored column.",
+            )
+        return column.attnum
+
+    def all(self, entry: str, names: Iterable[str]) -> tuple[int, ...]:
+        return tuple(self.one(entry, name) for name in names)
+
+
+def _tenant(tenant: Tenant | None) -> tuple[str, str | None]:
+    if tenant is None:
+        return "none", None
+    for kind in ("column", "setting", "value"):
+        if (name := getattr(tenant, kind)) is not None:
+            return kind, name
+    raise AssertionError("Tenant checks that one is set")
+
+
+def _with_version(spec: CaptureSpec, registered: RegisteredTable | None) -> CaptureSpec:
+    version = 1
+    if registered is not None:
+        version = registered.table_version + (0 if _same_definition(spec, registered) else 1)
+    values = {name: getattr(spec, name) for name in CaptureSpec.__dataclass_fields__}
+    return CaptureSpec(**(values | {"table_version": version}))
+
+
+def _same_definition(spec: CaptureSpec, registered: RegisteredTable) -> bool:
+    return (
+        registered.fingerprint == spec.table.fingerprint
+        and registered.name == spec.table.name
+        and registered.key_attnums == spec.key
+        and registered.excluded_attnums == spec.excluded
+        and registered.personal_attnums == spec.personal
+    )
+
+
+def declaration(declared: TableConfig, spec: CaptureSpec) -> dict[str, Any]:
+    """What the registry and the control event keep of the declaration."""
+    kind, name = _tenant(declared.tenant)
+    return {
+        "tenant": {"kind": kind, "name": name},
+        "exclude": list(declared.exclude),
+        "personal": list(declared.personal),
+        "subject": declared.subject,
+        "operations": list(spec.operations),
+        "key": list(declared.key),
+    }
+
+
+def from_registry(registered: RegisteredTable, table: Table) -> TableConfig:
+    """The declaration of a registered table, with the names that its columns have now."""
+    said = registered.declaration
+
+    def names(attnums: Iterable[int]) -> tuple[str, ...]:
+        columns = (table.by_attnum(attnum) for attnum in attnums)
+        return tuple(column.name for column in columns if column is not None)
+
+    kind, name = said["tenant"]["kind"], said["tenant"]["name"]
+    if kind == "column":
+        column = table.by_attnum(registered.tenant_attnum)
+        name = column.name if column else name
+    subject = table.by_attnum(registered.subject_attnum)
+    return TableConfig(
+        name=table.name.display,
+        tenant=None if kind == "none" else Tenant(**{kind: name}),
+        exclude=names(registered.excluded_attnums),
+        personal=names(registered.personal_attnums),
+        subject=subject.name if subject else None,
+        operations=tuple(said["operations"]),
+        key=names(registered.key_attnums) if said["key"] else (),
+    )
+
+
+def registered_for(table: Table | None, registered: Iterable[RegisteredTable]) -> RegisteredTable | None:
+    """The registry's row of this very table; one of the same name that was dropped is another."""
+    if table is None:
+        return None
+    rows = [row for row in registered if row.relation == table.oid]
+    return max(rows, key=lambda row: (row.enabled, row.table_id), default=None)
+
+
+def display_names(names: Iterable[QualifiedName]) -> str:
+    """`public.a, public.b`."""
+    return ", ".join(name.display for name in names)

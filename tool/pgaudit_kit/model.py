@@ -1,0 +1,110 @@
+"""What the kit knows of a database: tables and columns as they are, what is registered, what is installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pgaudit_kit.names import QualifiedName
+
+ColumnKind = Literal["plain", "json", "text"]
+"""How a value becomes JSON: `plain` by to_jsonb, `json` as a string, `text` by its output function alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table, its type seen through domains."""
+
+    attnum: int
+    name: str
+    type_name: str
+    base_type: int
+    """OID of the type below any domains."""
+    kind: ColumnKind
+    deterministic: bool
+    """False under a collation that takes different texts for equal."""
+    not_null: bool
+    generated: str
+    """'' none, 's' stored, 'v' virtual (PostgreSQL 18)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table that is or may be audited."""
+
+    oid: int
+    name: QualifiedName
+    kind: str
+    """pg_class.relkind: r table, p partitioned table, v view, m materialized view, f foreign table."""
+    persistence: str
+    """pg_class.relpersistence: p permanent, u unlogged, t temporary."""
+    fingerprint: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    partitions: tuple[QualifiedName, ...]
+    """All partitions below it, at every level."""
+
+    def column(self, name: str) -> Column | None:
+        """The column of this name."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def by_attnum(self, attnum: int | None) -> Column | None:
+        """The column of this number."""
+        return next((column for column in self.columns if column.attnum == attnum), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredTable:
+    """A row of audit.audited_tables with its newest row of audit.table_versions."""
+
+    table_id: int
+    relation: int
+    enabled: bool
+    table_version: int
+    declaration: dict[str, Any]
+    key_attnums: tuple[int, ...]
+    excluded_attnums: tuple[int, ...]
+    personal_attnums: tuple[int, ...]
+    tenant_attnum: int | None
+    subject_attnum: int | None
+    specialised: bool
+    fingerprint: str
+    name: QualifiedName
+    """Its name as of that version."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectId:
+    """An object of the kit within a database."""
+
+    kind: str
+    """function, view, policy, trigger or event trigger."""
+    name: str
+    parent: QualifiedName | None = None
+    """The table of a policy or trigger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledObject:
+    """An object as the catalogs have it."""
+
+    id: ObjectId
+    definition: str
+    """Everything about it that counts, as one text: drift shows in its digest."""
+    comment: str | None
+    target: str
+    """How COMMENT ON and DROP name it, after the kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What is there of the kit."""
+
+    schema_exists: bool
+    revision: str | None
+    """The Alembic revision of its tables; None where there are none."""
+    objects: tuple[InstalledObject, ...]
+    settings: dict[str, Any]
+    registered: tuple[RegisteredTable, ...]
+    missing_roles: tuple[str, ...]
+    event_triggers_allowed: bool

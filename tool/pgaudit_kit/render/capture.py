@@ -1,0 +1,145 @@
+"""Capture functions and triggers of one audited table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pgaudit_kit import names
+from pgaudit_kit.model import ObjectId, Table
+from pgaudit_kit.names import Ident, Literal, QualifiedName
+from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, pins
+from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
+from pgaudit_kit.render.units import Unit
+
+ROW_OPERATIONS = ("insert", "update", "delete")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSpec:
+    """An audited table with everything that its configuration says, columns by number."""
+
+    table: Table
+    table_id: int
+    table_version: int
+    tenant_kind: str
+    """none, column, setting or value."""
+    tenant_name: str | None
+    """The setting or the value."""
+    tenant_attnum: int | None
+    subject_attnum: int | None
+    key: tuple[int, ...]
+    excluded: tuple[int, ...]
+    personal: tuple[int, ...]
+    operations: tuple[str, ...]
+    specialised: bool
+    """False where no event trigger would swap a function made for the columns as they are."""
+
+    @property
+    def key_is_personal(self) -> bool:
+        """Whether the key itself must be kept where erasure can reach it."""
+        return bool(set(self.key) & set(self.personal))
+
+
+def capture_units(templates: Templates, spec: CaptureSpec) -> list[Unit]:
+    """The functions of the table, then its triggers."""
+    units = []
+    capture = f"tg_capture_{spec.table_id}"
+    if set(spec.operations) & set(ROW_OPERATIONS):
+        if spec.specialised:
+            units.append(_function(templates, spec, f"tg_generic_{spec.table_id}", generic=True))
+        units.append(_function(templates, spec, capture, generic=not spec.specialised))
+        units.append(_row_trigger(templates.schema, spec, capture))
+    if "truncate" in spec.operations:
+        for relation in (spec.table.name, *spec.table.partitions):
+            units += _truncate_triggers(templates.schema, spec, relation)
+    return units
+
+
+def _function(templates: Templates, spec: CaptureSpec, name: str, *, generic: bool) -> Unit:
+    path = f"triggers/capture{'_generic' if generic else ''}.sql"
+    values = _common_values(templates.schema, spec) | {"function": Ident(name)}
+    if not generic:
+        values |= _specialised_values(templates.schema, spec)
+    body = templates.render(path, values | {"quote": Sql("")})
+    text = templates.render(path, values | {"quote": Sql(dollar_quote(body))})
+    return Unit(path=path, objects=(ObjectId("function", name),), sql=strip_header(text))
+
+
+def _common_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
+    return {
+        "table_id": Literal(spec.table_id),
+        "table_version": Literal(spec.table_version),
+        "key_attnums": smallints(spec.key),
+        "excluded_attnums": smallints(spec.excluded),
+        "personal_attnums": smallints(spec.personal),
+        "tenant_attnum": smallint(spec.tenant_attnum),
+        "subject_attnum": smallint(spec.subject_attnum),
+        "key_is_personal": Literal(spec.key_is_personal),
+        "generic_tenant": _generic_tenant(schema, spec),
+        "comment": Literal(f"Records row changes of audited table {spec.table_id}."),
+    }
+
+
+def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
+    old, new = RowSql(schema, spec, "OLD"), RowSql(schema, spec, "NEW")
+    columns = column_changes(spec)
+    return {
+        "pins": pins(spec.table),
+        "old": old,
+        "new": new,
+        "columns": columns,
+        "may_look_equal": any(column.may_look_equal for column in columns),
+        "tenant_moves": spec.tenant_kind == "column",
+        "personal": bool(spec.personal),
+        "subject": spec.subject_attnum is not None,
+        "simple": not spec.personal,
+    }
+
+
+def _generic_tenant(schema: str, spec: CaptureSpec) -> Sql:
+    if spec.tenant_kind == "column":
+        return Sql(f"{QualifiedName(schema, 'stored_tenant').sql}(v_tenant)")
+    return fixed_tenant(schema, spec)
+
+
+def _row_trigger(schema: str, spec: CaptureSpec, function: str) -> Unit:
+    name = names.trigger_name(schema, "row")
+    events = " OR ".join(
+        operation.upper() for operation in ROW_OPERATIONS if operation in spec.operations
+    )
+    trigger, table = Ident(name).sql, spec.table.name.sql
+    sql = (
+        f"CREATE OR REPLACE TRIGGER {trigger}\nAFTER {events} ON {table}\n"
+        f"FOR EACH ROW EXECUTE FUNCTION {QualifiedName(schema, function).sql}();\n"
+        f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger};\n"
+    )
+    return Unit(path="", objects=(ObjectId("trigger", name, spec.table.name),), sql=sql, as_owner=False)
+
+
+def _truncate_triggers(schema: str, spec: CaptureSpec, relation: QualifiedName) -> list[Unit]:
+    kinds = [("truncate", "AFTER")]
+    if spec.table.kind == "p":
+        kinds.append(("truncate_before", "BEFORE"))  # clears marks, see tg_truncate
+    units = []
+    for kind, when in kinds:
+        name = names.trigger_name(schema, kind)
+        trigger = Ident(name).sql
+        sql = (
+            f"CREATE OR REPLACE TRIGGER {trigger}\n{when} TRUNCATE ON {relation.sql}\n"
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {QualifiedName(schema, 'tg_truncate').sql}"
+            f"({Literal(str(spec.table_id)).sql});\n"
+            f"ALTER TABLE {relation.sql} ENABLE ALWAYS TRIGGER {trigger};\n"
+        )
+        units.append(Unit(path="", objects=(ObjectId("trigger", name, relation),), sql=sql, as_owner=False))
+    return units
+
+
+def smallints(values: tuple[int, ...]) -> Sql:
+    """A constant of type smallint[]."""
+    return Sql(f"'{{{','.join(str(int(value)) for value in values)}}}'::smallint[]")
+
+
+def smallint(value: int | None) -> Sql:
+    """A constant of type smallint."""
+    return Sql("NULL::smallint" if value is None else f"{int(value)}::smallint")
