@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from pgaudit_kit.db import Connection
-from pgaudit_kit.model import Column, InstalledObject, Installation, ObjectId, RegisteredTable, Table
+from pgaudit_kit.model import Column, Installation, InstalledObject, ObjectId, RegisteredTable, Table
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render.templates import Roles, Templates
 
@@ -43,7 +43,9 @@ def read_installation(conn: Connection, templates: Templates) -> Installation:
             row["name"]: row["value"]
             for row in _rows(conn, templates.render_text("SELECT name, value FROM {{ audit }}.settings"))
         }
-        registered = tuple(_registered(row) for row in _rows(conn, templates.render("queries/registered.sql")))
+        registered = tuple(
+            _registered(row) for row in _rows(conn, templates.render("queries/registered.sql"))
+        )
     return Installation(
         schema_exists=_one(conn, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", (schema,)),
         revision=revision,

@@ -137,7 +137,7 @@ def event_trigger_name(schema: str, kind: str) -> str:
 
 
 def stored_tenant(value: str | None) -> str:
-    """The tenant as the log names it: `default` for None, one more `_` before `_`, a digest over 200 bytes."""
+    """The tenant as the log names it; the function stored_tenant in sql/ says the same."""
     if value is None:
         return "default"
     encoded = value.encode()

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal as Choice
 
-from pgaudit_kit.model import InstalledObject, Installation, ObjectId
+from pgaudit_kit.model import Installation, InstalledObject, ObjectId
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render import Unit
 

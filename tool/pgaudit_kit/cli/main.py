@@ -21,7 +21,16 @@ from pgaudit_kit.cli.app import App
 from pgaudit_kit.cli.output import Output
 from pgaudit_kit.errors import Cancelled, FileError, InternalError, KitError, UsageError
 
-COMMANDS: tuple[str, ...] = ("server",)
+COMMANDS: tuple[str, ...] = (
+    "install",
+    "plan",
+    "apply",
+    "enable",
+    "disable",
+    "seal",
+    "server",
+    "uninstall",
+)
 """The commands in the order of the help. Each is `command` in the module of its name in this folder;
 the order, as they come: init, install, plan, apply, enable, disable, status, doctor, seal, run, verify,
 server, demo, uninstall."""

@@ -9,7 +9,7 @@ import msgspec
 
 from pgaudit_kit import __version__
 from pgaudit_kit.catalog import read_installation, read_tables
-from pgaudit_kit.config import Config, Context, Partitions, TableConfig
+from pgaudit_kit.config import Config, Context, Operation, Partitions, TableConfig
 from pgaudit_kit.db import Connection
 from pgaudit_kit.install import migrate
 from pgaudit_kit.install.tables import declaration, from_registry, registered_for, spec_of
@@ -50,7 +50,7 @@ class Settings:
 
     partitions: Partitions
     context: Context
-    actions: dict[str, tuple[str, ...]] | None
+    actions: dict[str, tuple[Operation, ...]] | None
 
     @classmethod
     def of(cls, config: Config | None, installation: Installation) -> Settings:
@@ -126,18 +126,17 @@ def _declared(
     conn: Connection, templates: Templates, installation: Installation, wanted: Wanted
 ) -> list[tuple[TableConfig, str | None]]:
     """Each table that shall be audited, with the place that says so."""
+    base: list[tuple[TableConfig, str | None]]
     if wanted.config is not None:
         base = [(item, f"{wanted.place}: tables[{n}]") for n, item in enumerate(wanted.config.tables)]
     else:
         base = [(item, None) for item in registry_tables(conn, templates, installation)]
     left_out = {item.table for item in wanted.enable} | set(wanted.disable)
-    kept: list[tuple[TableConfig, str | None]] = [pair for pair in base if pair[0].table not in left_out]
-    return kept + [(item, None) for item in wanted.enable]
+    base = [pair for pair in base if pair[0].table not in left_out]
+    return base + [(item, None) for item in wanted.enable]
 
 
-def registry_tables(
-    conn: Connection, templates: Templates, installation: Installation
-) -> list[TableConfig]:
+def registry_tables(conn: Connection, templates: Templates, installation: Installation) -> list[TableConfig]:
     """The audited tables as the registry declares them; those that are gone are left out."""
     enabled = [row for row in installation.registered if row.enabled]
     tables: dict[int, Table] = {
@@ -278,7 +277,8 @@ def _register(schema: str, target: Target) -> str:
     arguments = [
         str(spec.table_id),
         str(spec.table_version),
-        f"{Literal(spec.table.name.sql).sql}::regclass",
+        # by OID: the kit's owner need not have USAGE on the table's schema
+        f"{spec.table.oid}::oid::regclass",
         _json(declaration(target.declared, spec)),
         *(smallints(numbers).sql for numbers in (spec.key, spec.excluded, spec.personal)),
         smallint(spec.tenant_attnum).sql,
@@ -318,3 +318,15 @@ def _notes(installation: Installation, targets: list[Target]) -> tuple[str, ...]
 
 def _json(value: object) -> str:
     return f"{Literal(msgspec.json.encode(value).decode()).sql}::jsonb"
+
+
+def is_installed(conn: Connection, schema: str) -> bool:
+    """Whether the kit is there with its functions; after `uninstall` only its data is."""
+    objects = read_installation(conn, Templates(schema)).objects
+    return any(item.id == ObjectId("function", "seal") for item in objects)
+
+
+def audited_names(conn: Connection, schema: str) -> set[QualifiedName]:
+    """The tables that the registry says are audited."""
+    registered = read_installation(conn, Templates(schema)).registered
+    return {row.name for row in registered if row.enabled}

@@ -28,7 +28,7 @@ def upgrade_sql(templates: Templates, current: str | None) -> str:
     if current == head():
         return ""
     if current is not None and current not in _known():
-        raise NewerInstallation(f"The kit's tables are at revision {current}, which this version does not know.")
+        raise NewerInstallation(f"The kit's tables are at revision {current}, unknown to this version.")
     buffer = io.StringIO()
     config = _config(buffer)
     config.attributes["schema"] = templates.schema

@@ -80,7 +80,7 @@ class _Numbers:
             )
         if column.generated == "v" and entry in ("key", "tenant", "subject"):
             raise ConfigError(
-                f"{self._table.name.display}: {name!r} is a virtual column; triggers do not see it ({entry}).",
+                f"{self._table.name.display}: {name!r} ({entry}) is virtual, triggers do not see it.",
                 at=self._at,
                 hint="Name a stored column.",
             )

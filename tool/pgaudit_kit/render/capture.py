@@ -105,9 +105,7 @@ def _generic_tenant(schema: str, spec: CaptureSpec) -> Sql:
 
 def _row_trigger(schema: str, spec: CaptureSpec, function: str) -> Unit:
     name = names.trigger_name(schema, "row")
-    events = " OR ".join(
-        operation.upper() for operation in ROW_OPERATIONS if operation in spec.operations
-    )
+    events = " OR ".join(operation.upper() for operation in ROW_OPERATIONS if operation in spec.operations)
     trigger, table = Ident(name).sql, spec.table.name.sql
     sql = (
         f"CREATE OR REPLACE TRIGGER {trigger}\nAFTER {events} ON {table}\n"

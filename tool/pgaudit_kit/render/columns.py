@@ -98,16 +98,16 @@ def _change(column: Column, personal: bool) -> ColumnChange:
     old_image, new_image = _value(column, old), _value(column, new)
     return ColumnChange(
         name=Literal(column.name),
-        differs=Sql(f"{old} IS DISTINCT FROM {new}" if exact else f"ROW({old})::record *<> ROW({new})::record"),
+        differs=Sql(
+            f"{old} IS DISTINCT FROM {new}" if exact else f"ROW({old})::record *<> ROW({new})::record"
+        ),
         old=Sql(old_image),
         new=Sql(new_image),
         old_target=Sql(f"v_{middle}old"),
         new_target=Sql(f"v_{middle}new"),
         raw_target=Sql("v_raw_personal" if personal else "v_raw"),
         may_look_equal=column.base_type in _FLOATS or column.kind == "text",
-        looks_equal=Sql(
-            f"to_jsonb({old_image})::text IS NOT DISTINCT FROM to_jsonb({new_image})::text"
-        ),
+        looks_equal=Sql(f"to_jsonb({old_image})::text IS NOT DISTINCT FROM to_jsonb({new_image})::text"),
     )
 
 
@@ -141,7 +141,8 @@ class RowSql:
             return Sql(text if column.not_null else f"coalesce({text}, 'default')")
         return Sql(
             f"CASE WHEN {text} IS NULL THEN 'default' "
-            f"WHEN octet_length({text}) > 200 THEN 'sha256:' || encode(sha256(convert_to({text}, 'UTF8')), 'hex') "
+            f"WHEN octet_length({text}) > 200 "
+            f"THEN 'sha256:' || encode(sha256(convert_to({text}, 'UTF8')), 'hex') "
             f"WHEN starts_with({text}, '_') THEN '_' || {text} ELSE {text} END"
         )
 

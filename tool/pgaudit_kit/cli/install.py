@@ -1,0 +1,25 @@
+"""`pgaudit-kit install`."""
+
+from __future__ import annotations
+
+import click
+
+from pgaudit_kit.cli.app import App, confirm_options, pass_app
+from pgaudit_kit.cli.output import output_options
+from pgaudit_kit.cli.planning import carry_out, configured
+
+
+@click.command(name="install")
+@confirm_options
+@output_options
+@pass_app
+def command(app: App, yes: bool, dry_run: bool) -> None:
+    """Install or upgrade the kit, then apply the configuration; twice changes nothing.
+
+    \b
+    Example:
+      pgaudit-kit --dsn service=shop install
+      pgaudit-kit --dsn service=shop install --dry-run > install.sql
+    """  # noqa: D301
+    with app.connect() as conn:
+        carry_out(app, conn, configured(app), yes=yes, dry_run=dry_run, question="Install this?")

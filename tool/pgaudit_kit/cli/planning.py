@@ -1,0 +1,98 @@
+"""What install, plan, apply, enable and disable share: making a plan, showing it, asking, carrying it out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from pgaudit_kit.cli.app import App, confirm
+from pgaudit_kit.db import Connection
+from pgaudit_kit.errors import NotInstalled
+from pgaudit_kit.install.apply import apply_plan, script
+from pgaudit_kit.install.build import Wanted, build_plan, is_installed
+from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.plan import Change, Plan
+
+_SIGNS = {"create": "+", "replace": "~", "change": "~", "drop": "-"}
+
+
+def configured(app: App) -> Wanted:
+    """What the configuration file says, or without one the database's own registry."""
+    return Wanted(config=app.config, place=app.config_path.name if app.config_path else None)
+
+
+def require_installed(app: App, conn: Connection) -> None:
+    """Raise NotInstalled, with the way out, where the kit is not there."""
+    if not is_installed(conn, app.schema):
+        raise NotInstalled(f"The kit is not installed in schema {app.schema}.")
+
+
+def carry_out(
+    app: App, conn: Connection, wanted: Wanted, *, yes: bool, dry_run: bool, question: str
+) -> Plan | None:
+    """Show the plan, ask where there is anything to do, and apply it; None where it was a dry run."""
+    plan = build_plan(conn, app.schema, wanted)
+    for note in plan.notes:
+        app.out.warn(note)
+    if dry_run:
+        app.out.emit(plan_facts(plan), script(app.schema, plan) if plan else "-- nothing to do")
+        return None
+    if not plan:
+        app.out.emit(plan_facts(plan) | {"applied": True}, "Nothing to do: the database is as declared.")
+        return plan
+    app.out.info("\n".join(plan_lines(plan)))
+    app.out.info(f"Plan: {plan.summary}.")
+    confirm(app, question, yes=yes)
+    done = _apply(app, conn, wanted, plan)
+    app.out.emit(plan_facts(done) | {"applied": True}, f"Done: {done.summary.replace('to ', '')}.")
+    return done
+
+
+def _apply(app: App, conn: Connection, wanted: Wanted, plan: Plan) -> Plan:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    terminal = app.out.stderr.is_terminal and not app.out.quiet
+    with Progress(*columns, console=app.out.stderr, transient=True, disable=not terminal) as bar:
+        task = bar.add_task("Applying", total=len(plan.changes))
+
+        def step(change: Change) -> None:
+            bar.update(task, advance=1)
+
+        return apply_plan(
+            conn,
+            app.schema,
+            wanted,
+            approved=plan,
+            tables=_names(wanted),
+            timeouts=app.timeouts,
+            progress=step,
+        )
+
+
+def _names(wanted: Wanted) -> Iterable[QualifiedName]:
+    declared = (*(wanted.config.tables if wanted.config else ()), *wanted.enable)
+    return {*(item.table for item in declared), *wanted.disable}
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The steps, one a line, in columns."""
+    rows = [(_SIGNS[c.op], c.kind, _short(c.target), c.op, c.why) for c in plan.changes]
+    kind = max((len(row[1]) for row in rows), default=0)
+    target = max((len(row[2]) for row in rows), default=0)
+    return [f"  {sign} {k:<{kind}}  {t:<{target}}  {op}: {why}" for sign, k, t, op, why in rows]
+
+
+def _short(target: str, limit: int = 60) -> str:
+    return target if len(target) <= limit else f"{target[: limit - 1]}…"
+
+
+def plan_facts(plan: Plan) -> dict[str, Any]:
+    """The plan for JSON."""
+    return {
+        "changes": [
+            {"op": c.op, "kind": c.kind, "target": c.target, "why": c.why, "sql": c.sql} for c in plan.changes
+        ],
+        "summary": {op: plan.count(op) for op in ("create", "replace", "change", "drop")},
+        "notes": list(plan.notes),
+    }

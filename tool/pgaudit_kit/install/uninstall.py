@@ -1,0 +1,80 @@
+"""Takes the kit out of a database: triggers and functions go; data stays unless told otherwise."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from pgaudit_kit.catalog import read_installation
+from pgaudit_kit.db import Connection, run_ddl
+from pgaudit_kit.install.apply import execute
+from pgaudit_kit.model import Installation, ObjectId
+from pgaudit_kit.names import Ident
+from pgaudit_kit.plan import Change, Plan, drop_changes
+from pgaudit_kit.render import Templates
+from pgaudit_kit.timeouts import Timeouts
+
+_GUARDS = frozenset({"tg_append_only"})
+"""Functions that stay with the data: what is kept is kept append-only."""
+
+
+def uninstall_plan(conn: Connection, schema: str, *, drop_data: bool) -> Plan:
+    """What uninstalling takes away; with `drop_data` the whole schema."""
+    installation = read_installation(conn, Templates(schema))
+    changes = [*_stop(installation, schema), *_functions(installation, schema)]
+    if drop_data and installation.schema_exists:
+        changes.append(
+            Change(
+                op="drop",
+                kind="schema",
+                target=schema,
+                why="with everything that was recorded",
+                sql=f"DROP SCHEMA {Ident(schema).sql} CASCADE;\n",
+            )
+        )
+    return Plan(changes=tuple(changes))
+
+
+def uninstall(conn: Connection, schema: str, *, drop_data: bool, timeouts: Timeouts) -> None:
+    """Stop capturing, seal what is there, then take the rest away."""
+    installation = read_installation(conn, Templates(schema))
+    if not any(item.id == ObjectId("function", "seal") for item in installation.objects):
+        if not drop_data:
+            return
+    else:
+        stop = [_said(schema), *_stop(installation, schema)]
+        run_ddl(conn, lambda c: execute(c, schema, stop), timeouts=timeouts)
+        if not drop_data:
+            # After the last capture and before the functions go, so that nothing is left unsealed.
+            conn.execute(sql.SQL("SELECT {}()").format(sql.Identifier(schema, "seal")))
+    rest = uninstall_plan(conn, schema, drop_data=drop_data).changes
+    run_ddl(conn, lambda c: execute(c, schema, rest), timeouts=timeouts)
+
+
+def _said(schema: str) -> Change:
+    return Change(
+        op="change",
+        kind="log",
+        target="uninstalled",
+        why="the log says so",
+        sql=f"SELECT {Ident(schema).sql}.record_control('uninstalled', '{{}}'::jsonb);\n",
+    )
+
+
+def _stop(installation: Installation, schema: str) -> list[Change]:
+    """Event triggers, then the triggers on audited tables."""
+    items = [
+        item
+        for item in installation.objects
+        if item.id.kind == "event trigger"
+        or (item.id.kind == "trigger" and item.id.parent is not None and item.id.parent.schema != schema)
+    ]
+    return drop_changes(items, frozenset(), schema)
+
+
+def _functions(installation: Installation, schema: str) -> list[Change]:
+    items = [
+        item
+        for item in installation.objects
+        if item.id.kind in ("view", "function") and item.id.name not in _GUARDS
+    ]
+    return drop_changes(items, frozenset(), schema)
