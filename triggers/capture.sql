@@ -107,6 +107,7 @@ BEGIN
         v_lenient := true;
     END;
     IF v_lenient THEN
+{% include 'triggers/relation.sql' %}
 {% include 'triggers/images_generic.sql' %}
 
     END IF;

@@ -29,12 +29,28 @@ DECLARE
     v_personal_new jsonb;
     v_subject text;
     v_xmin xid;
+    v_fast boolean;
+    v_row jsonb;
+    v_excluded text[];
+    v_personal text[];
+    v_key_columns text[];
+    v_tenant_column text;
+    v_subject_column text;
+    -- whose jsonb image differs wherever they differ, and of those whose jsonb text is their text
+    v_types CONSTANT oid[] := '{bool,"\"char\"",name,int2,int4,int8,oid,text,varchar,bpchar,numeric,date,time,'
+        'timestamp,timestamptz,interval,uuid,bytea,jsonb,inet,_text,_varchar,_int2,_int4,_int8,_uuid}'::regtype[];
+    v_text_types CONSTANT oid[] := '{bool,name,int2,int4,int8,text,varchar,numeric,date,uuid}'::regtype[];
 BEGIN
     IF TG_OP = 'UPDATE' AND NOT (OLD *<> NEW) THEN
         RETURN NULL; -- nothing that is stored has changed
     END IF;
+{% include 'triggers/relation.sql' %}
+
     BEGIN
+{% include 'triggers/images_fast.sql' %}
+        IF NOT v_fast THEN
 {% include 'triggers/images_generic.sql' %}
+        END IF;
 
     EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
         -- a value that jsonb cannot hold must not abort the user's write

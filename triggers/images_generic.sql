@@ -1,13 +1,3 @@
-        -- attnums are those of the audited table; a partition may have others, but the same names
-        v_relation := coalesce((
-            SELECT g.tgrelid
-            FROM pg_partition_ancestors(TG_RELID) AS a
-            INNER JOIN pg_trigger AS g ON g.tgrelid = a.relid AND g.tgname = TG_NAME AND g.tgparentid = 0
-        ), TG_RELID);
-        v_row_query := {{ audit }}.capture_query(
-            v_relation, 'row', {{ key_attnums }}, {{ excluded_attnums }}, {{ personal_attnums }},
-            {{ tenant_attnum }}, {{ subject_attnum }}, v_lenient
-        );
         IF TG_OP = 'UPDATE' THEN
             v_xmin := NEW.xmin;
             EXECUTE {{ audit }}.capture_query(
@@ -18,13 +8,23 @@
             v_tenant_after := {{ audit }}.stored_tenant(v_tenant_after);
             v_moves := {{ audit }}.stored_tenant(v_tenant) <> v_tenant_after;
             IF v_moves THEN
+                v_row_query := {{ audit }}.capture_query(
+                    v_relation, 'row', {{ key_attnums }}, {{ excluded_attnums }}, {{ personal_attnums }},
+                    {{ tenant_attnum }}, {{ subject_attnum }}, v_lenient
+                );
                 EXECUTE v_row_query INTO v_old, v_personal_old USING OLD;
                 EXECUTE v_row_query INTO v_new, v_personal_new USING NEW;
             END IF;
-        ELSIF TG_OP = 'INSERT' THEN
-            v_xmin := NEW.xmin;
-            EXECUTE v_row_query INTO v_new, v_personal_new, v_key, v_tenant, v_subject USING NEW;
         ELSE
-            EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
+            v_row_query := {{ audit }}.capture_query(
+                v_relation, 'row', {{ key_attnums }}, {{ excluded_attnums }}, {{ personal_attnums }},
+                {{ tenant_attnum }}, {{ subject_attnum }}, v_lenient
+            );
+            IF TG_OP = 'INSERT' THEN
+                v_xmin := NEW.xmin;
+                EXECUTE v_row_query INTO v_new, v_personal_new, v_key, v_tenant, v_subject USING NEW;
+            ELSE
+                EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
+            END IF;
         END IF;
         v_tenant := {{ generic_tenant }};

@@ -16,10 +16,12 @@ CREATE OR REPLACE FUNCTION {{ audit }}.capture_query(
     p_row text DEFAULT '$1'
 )
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql -- which keeps the plan of this query for the session
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+BEGIN
+RETURN (
 WITH kinds AS (
 {% with relation = sql('p_relation') %}{% include 'snippets/column_kinds.sql' %}{% endwith %}
 
@@ -120,6 +122,8 @@ SELECT CASE p_mode
     )
 END
 FROM parts AS p
+);
+END;
 $fn$;
 REVOKE ALL ON FUNCTION {{ audit }}.capture_query(
     oid, text, smallint[], smallint[], smallint[], smallint, smallint, boolean, text

@@ -71,6 +71,7 @@ def _common_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "table_id": Literal(spec.table_id),
         "table_version": Literal(spec.table_version),
         "key_attnums": smallints(spec.key),
+        "key_count": Literal(len(spec.key)),
         "excluded_attnums": smallints(spec.excluded),
         "personal_attnums": smallints(spec.personal),
         "tenant_attnum": smallint(spec.tenant_attnum),
