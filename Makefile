@@ -32,7 +32,7 @@ fmt: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 
 golden: $(VENV)/.dev ## Write the golden files anew from the templates (then read the diff)
-	PGAUDIT_KIT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden
+	PGAUDIT_KIT_GOLDEN=write $(BIN)/python -m pytest -q tests/golden tests/docs/test_reference.py
 
 packaging: $(VENV)/.dev ## Build sdist and wheel, install the wheel in a bare environment and run it
 	$(BIN)/python -m pytest -q -m packaging tests/packaging
