@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def help_text(words: list[str]) -> str:
     """As click itself formats it: what rich adds differs between its versions."""
-    ctx = click.Context(cli, info_name="pgaudit-kit")
+    ctx = click.Context(cli, info_name="pgaudit-kit", help_option_names=["-h", "--help"])
     command: click.Command = cli
     for word in words:
         assert isinstance(command, click.Group)
