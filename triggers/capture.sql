@@ -6,6 +6,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER -- writers have no right on the log
 SET search_path = pg_catalog, pg_temp
+SET row_security = on -- a session that set it off (pg_dump's scripts do) may write all the same
 {% for pin in pins %}
 SET {{ pin.name }} = {{ pin.value }}
 {% endfor %}

@@ -7,6 +7,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER -- writers have no right on the log
 SET search_path = pg_catalog, pg_temp
+SET row_security = on -- a session that set it off (pg_dump's scripts do) may write all the same
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 SET intervalstyle = 'iso_8601'
@@ -37,7 +38,7 @@ DECLARE
     v_tenant_column text;
     v_subject_column text;
     -- whose jsonb image differs wherever they differ, and of those whose jsonb text is their text
-    v_types CONSTANT oid[] := '{bool,"\"char\"",name,int2,int4,int8,oid,text,varchar,bpchar,numeric,date,time,'
+    v_types CONSTANT oid[] := '"char"'::regtype || '{bool,name,int2,int4,int8,oid,text,varchar,bpchar,numeric,date,time,'
         'timestamp,timestamptz,interval,uuid,bytea,jsonb,inet,_text,_varchar,_int2,_int4,_int8,_uuid}'::regtype[];
     v_text_types CONSTANT oid[] := '{bool,name,int2,int4,int8,text,varchar,numeric,date,uuid}'::regtype[];
 BEGIN

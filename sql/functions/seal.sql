@@ -8,6 +8,9 @@ RETURNS bigint
 LANGUAGE plpgsql
 SECURITY DEFINER -- sealers may seal and nothing else
 SET search_path = pg_catalog, pg_temp
+SET row_security = on -- off makes a query that row security filters an error, also for the owner
+SET standard_conforming_strings = on
+SET quote_all_identifiers = off -- the fingerprint holds names
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $fn$
@@ -18,6 +21,7 @@ DECLARE
     v_new_incarnation boolean;
     v_draining boolean;
     v_query text;
+    v_highest bigint;
     v_since timestamptz;
     v_batch record;
     v_last_system record;
@@ -34,7 +38,8 @@ BEGIN
             HINT = 'Call it in a transaction of its own.';
     END IF;
     BEGIN
-        LOCK TABLE {{ audit }}.seal_lock IN ACCESS EXCLUSIVE MODE NOWAIT;
+        -- Conflicts with itself and lets pg_dump pass, which would else stop all sealing while it runs.
+        LOCK TABLE {{ audit }}.seal_lock IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
     EXCEPTION WHEN lock_not_available THEN
         RETURN 0; -- another seal is at work
     END;
@@ -49,7 +54,12 @@ BEGIN
     );
     IF v_new_incarnation THEN
         -- Transaction ids may have started anew: what is here already is told by its number, not by theirs.
+        SELECT max(e.event_id) INTO v_highest FROM {{ audit }}.change_events AS e;
         SELECT q.last_value INTO v_here.event_id_boundary FROM {{ audit }}.event_id_seq AS q;
+        IF v_here.event_id_boundary < v_highest THEN -- a copy that left sequences out
+            v_here.event_id_boundary := setval({{ event_id_seq }}, v_highest);
+        END IF;
+        SELECT coalesce(max(b.last_event_id), 0) INTO v_state.drained_above FROM {{ audit }}.blocks AS b;
     END IF;
     IF v_new_incarnation OR v_state.timeline <> v_here.timeline THEN
         PERFORM {{ audit }}.record_control('incarnation', jsonb_build_object(
@@ -60,15 +70,14 @@ BEGIN
     END IF;
     v_draining := v_new_incarnation OR v_state.drained_at_xid IS NOT NULL;
 
-    -- How far back to look: whatever the last snapshot did not see began after the newest seal that ended
-    -- before its xmin. Only while seals follow each other and the clock runs forward is that safe.
-    v_sealed_at := clock_timestamp();
-    IF v_sealed_at BETWEEN v_state.sealed_at AND v_state.sealed_at + interval '10 minutes' THEN
-        SELECT min(h.sealed_at) - interval '1 hour' INTO v_since
+    -- How far back to look: what the last snapshot did not see has an id from its xmin on, so it began
+    -- after any seal with a lower id of its own. Only while the clock runs forward is that safe.
+    IF clock_timestamp() BETWEEN v_state.sealed_at AND v_state.sealed_at + interval '10 minutes' THEN
+        SELECT min(h.began_at) - interval '1 hour' INTO v_since
         FROM {{ audit }}.seal_horizon AS h
-        WHERE h.snapshot_xmax >= (
-            SELECT max(o.snapshot_xmax) FROM {{ audit }}.seal_horizon AS o
-            WHERE o.snapshot_xmax <= pg_snapshot_xmin(v_state.snapshot)::text::bigint
+        WHERE h.transaction_id >= (
+            SELECT max(o.transaction_id) FROM {{ audit }}.seal_horizon AS o
+            WHERE o.transaction_id < pg_snapshot_xmin(v_state.snapshot)::text::bigint
         );
     END IF;
     v_since := coalesce(v_since, '-infinity');
@@ -114,11 +123,16 @@ BEGIN
             UNION ALL
             SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
             FROM {{ audit }}.change_events AS e
-            WHERE (e.event_id <= $3 OR $6) AND e.transaction_id <> $2 AND NOT EXISTS (
-                SELECT FROM (SELECT unnest(b.event_ids) AS event_id FROM {{ audit }}.blocks AS b) AS z
+            WHERE %2$s AND e.transaction_id <> $2 AND NOT EXISTS (
+                SELECT FROM (SELECT unnest(b.event_ids) AS event_id FROM {{ audit }}.blocks AS b WHERE %3$s) AS z
                 WHERE z.event_id = e.event_id
             )
-            $q$, c_line) ELSE '' END
+            $q$,
+            c_line,
+            -- first all that is here, then what was under way at that moment
+            CASE WHEN v_new_incarnation THEN 'true' ELSE 'e.event_id > $7 AND e.event_id <= $3' END,
+            CASE WHEN v_new_incarnation THEN 'true' ELSE 'b.last_event_id > $7' END
+        ) ELSE '' END
     );
     v_log_size := v_state.log_size;
     FOR v_batch IN EXECUTE v_query USING
@@ -127,9 +141,13 @@ BEGIN
         v_here.event_id_boundary,
         v_since,
         ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(v_state.snapshot) AS x),
-        v_new_incarnation
+        v_new_incarnation,
+        v_state.drained_above
     LOOP
-        v_snapshot := v_batch.snapshot;
+        IF v_snapshot IS NULL THEN
+            v_snapshot := v_batch.snapshot;
+            v_sealed_at := clock_timestamp(); -- no event in it is younger
+        END IF;
         CONTINUE WHEN v_batch.tenant_id IS NULL;
         v_sealed := v_sealed + cardinality(v_batch.event_ids);
         IF v_batch.tenant_id = '_system' THEN
@@ -181,6 +199,7 @@ BEGIN
         timeline = v_here.timeline,
         database_oid = v_here.database_oid,
         event_id_boundary = v_here.event_id_boundary,
+        drained_above = v_state.drained_above,
         drained_at_xid = CASE
             WHEN v_new_incarnation THEN pg_snapshot_xmax(v_snapshot)::text::bigint
             WHEN pg_snapshot_xmin(v_snapshot)::text::bigint < v_state.drained_at_xid THEN v_state.drained_at_xid
@@ -188,13 +207,18 @@ BEGIN
     IF v_new_incarnation THEN
         DELETE FROM {{ audit }}.seal_horizon;
     END IF;
-    INSERT INTO {{ audit }}.seal_horizon (snapshot_xmax, sealed_at)
-    VALUES (pg_snapshot_xmax(v_snapshot)::text::bigint, v_sealed_at)
-    ON CONFLICT ON CONSTRAINT seal_horizon_snapshot_xmax_pk DO NOTHING;
+    -- one a minute is enough, and each whose clock went back
+    INSERT INTO {{ audit }}.seal_horizon (transaction_id, began_at)
+    SELECT v_own, now()
+    WHERE NOT EXISTS (
+        SELECT FROM {{ audit }}.seal_horizon AS h
+        WHERE h.transaction_id = (SELECT max(o.transaction_id) FROM {{ audit }}.seal_horizon AS o)
+            AND (h.transaction_id = v_own OR now() BETWEEN h.began_at AND h.began_at + interval '1 minute')
+    );
     DELETE FROM {{ audit }}.seal_horizon AS h
-    WHERE h.snapshot_xmax < (
-        SELECT max(o.snapshot_xmax) FROM {{ audit }}.seal_horizon AS o
-        WHERE o.snapshot_xmax <= pg_snapshot_xmin(v_snapshot)::text::bigint
+    WHERE h.transaction_id < (
+        SELECT max(o.transaction_id) FROM {{ audit }}.seal_horizon AS o
+        WHERE o.transaction_id < pg_snapshot_xmin(v_snapshot)::text::bigint
     );
     RETURN v_sealed;
 END;

@@ -6,6 +6,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER -- whoever is refused may not read the permits
 SET search_path = pg_catalog, pg_temp
+SET row_security = on -- a session that set it off (pg_dump's scripts do) may write all the same
 AS $fn$
 BEGIN
     IF EXISTS (

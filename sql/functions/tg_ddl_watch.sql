@@ -7,6 +7,9 @@ RETURNS event_trigger
 LANGUAGE plpgsql
 SECURITY DEFINER -- whoever changes a table has no right on the registry
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
+SET standard_conforming_strings = on
+SET quote_all_identifiers = off -- fingerprints hold names
 AS $fn$
 DECLARE
     v_touched oid[];

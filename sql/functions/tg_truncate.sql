@@ -9,6 +9,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER -- writers have no right on the log
 SET search_path = pg_catalog, pg_temp
+SET row_security = on -- a session that set it off (pg_dump's scripts do) may write all the same
 AS $fn$
 DECLARE
     v_table {{ audit }}.audited_tables;

@@ -6,6 +6,7 @@ RETURNS void
 LANGUAGE plpgsql
 SECURITY DEFINER -- the function that it replaces belongs to the kit
 SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $fn$
 DECLARE
     v_source text;
@@ -21,11 +22,11 @@ BEGIN
     END IF;
     EXECUTE format(
         'CREATE OR REPLACE FUNCTION %I.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER '
-        'SET search_path = pg_catalog, pg_temp SET timezone = ''UTC'' SET datestyle = ''ISO'' '
+        'SET search_path = pg_catalog, pg_temp SET row_security = on SET timezone = ''UTC'' SET datestyle = ''ISO'' '
         'SET intervalstyle = ''iso_8601'' SET bytea_output = ''hex'' SET extra_float_digits = 1 '
         'SET lc_monetary = ''C'' AS %L',
         {{ schema_name }}, format('tg_capture_%s', p_table_id),
-        regexp_replace(v_source, 'v_table_version CONSTANT integer := \d+',
+        regexp_replace(v_source, 'v_table_version CONSTANT integer := [0-9]+',
             format('v_table_version CONSTANT integer := %s', p_table_version))
     );
 END;

@@ -277,14 +277,15 @@ CREATE TABLE {{ audit }}.seal_state (
     database_oid bigint,
     event_id_boundary bigint NOT NULL,
     drained_at_xid bigint,
+    drained_above bigint,
     CONSTRAINT seal_state_only_row_pk PRIMARY KEY (only_row),
     CONSTRAINT seal_state_only_row_ck CHECK (only_row)
 );
 INSERT INTO {{ audit }}.seal_state (log_size, snapshot, event_id_boundary) VALUES (0, '1:1:', 0);
 CREATE TABLE {{ audit }}.seal_horizon (
-    snapshot_xmax bigint NOT NULL,
-    sealed_at timestamptz NOT NULL,
-    CONSTRAINT seal_horizon_snapshot_xmax_pk PRIMARY KEY (snapshot_xmax)
+    transaction_id bigint NOT NULL,
+    began_at timestamptz NOT NULL,
+    CONSTRAINT seal_horizon_transaction_id_pk PRIMARY KEY (transaction_id)
 );
 COMMENT ON TABLE {{ audit }}.seal_lock IS 'Empty; seal() locks it to be alone.';
 COMMENT ON COLUMN {{ audit }}.seal_lock.nothing IS 'Never filled.';
@@ -298,9 +299,10 @@ COMMENT ON COLUMN {{ audit }}.seal_state.timeline IS 'Its timeline.';
 COMMENT ON COLUMN {{ audit }}.seal_state.database_oid IS 'Its database.';
 COMMENT ON COLUMN {{ audit }}.seal_state.event_id_boundary IS 'Events up to here belong to earlier incarnations.';
 COMMENT ON COLUMN {{ audit }}.seal_state.drained_at_xid IS 'Until every transaction below it has ended, events up to the boundary are looked for one by one.';
-COMMENT ON TABLE {{ audit }}.seal_horizon IS 'When which snapshots were taken; tells how far back a seal must look.';
-COMMENT ON COLUMN {{ audit }}.seal_horizon.snapshot_xmax IS 'xmax of a seal''s snapshot.';
-COMMENT ON COLUMN {{ audit }}.seal_horizon.sealed_at IS 'When that snapshot was first taken.';
+COMMENT ON COLUMN {{ audit }}.seal_state.drained_above IS 'Highest event in a block when the incarnation began; what was under way then has higher numbers.';
+COMMENT ON TABLE {{ audit }}.seal_horizon IS 'Some earlier seals; tells how far back in time a seal must look.';
+COMMENT ON COLUMN {{ audit }}.seal_horizon.transaction_id IS 'Transaction of a seal; those with higher ids began later.';
+COMMENT ON COLUMN {{ audit }}.seal_horizon.began_at IS 'When it began.';
 CREATE TABLE {{ audit }}.tenant_readers (
     role name NOT NULL,
     tenant_id text COLLATE "C" NOT NULL,
