@@ -1,0 +1,104 @@
+"""What a superuser can do to the log, past every right and trigger; and whether it is found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+from pgaudit_kit.db import Connection
+from pgaudit_kit.demo.kit import DemoFailed
+from pgaudit_kit.demo.teller import Table
+
+CHANGE = """UPDATE {partition}
+  SET new_values = jsonb_set(new_values, '{{price}}', '99.00') WHERE event_id = {event};"""
+DELETE = "DELETE FROM {partition} WHERE event_id = {event};"
+INSERT = """INSERT INTO audit.change_events (event_id, occurred_at, actor_id, transaction_id, tenant_id,
+    table_id, table_version, operation, record_key, action, context, old_values, new_values)
+  SELECT {event}, occurred_at - interval '1 hour', {actor}, transaction_id, tenant_id,
+    table_id, table_version, operation, record_key, action, context, old_values, new_values
+  FROM {partition} WHERE event_id = {model};"""
+
+PARTITION = "SELECT e.tableoid::regclass::text FROM audit.change_events AS e WHERE e.event_id = %s"
+MODEL = """
+SELECT e.event_id FROM audit.events AS e
+WHERE e.tenant_id = %s AND e.action = 'reprice' ORDER BY e.event_id LIMIT 1
+"""
+UNUSED_NUMBER = """
+SELECT min(g.number)
+FROM generate_series(%(after)s + 1, (SELECT max(e.event_id) FROM audit.change_events AS e)) AS g (number)
+WHERE NOT EXISTS (SELECT FROM audit.change_events AS e WHERE e.event_id = g.number)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    """One manipulation: what is done, to which event, and the statement."""
+
+    what: str
+    event_id: int
+    tenant: str
+    statement: sql.Composed
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """All manipulations, between switching the triggers off and on again."""
+
+    before: Sequence[sql.Composed]
+    tamperings: Sequence[Tampering]
+    after: Sequence[sql.Composed]
+
+    @property
+    def statements(self) -> list[sql.Composed]:
+        """Everything, in its order."""
+        return [*self.before, *(tampering.statement for tampering in self.tamperings), *self.after]
+
+
+def prepare(
+    conn: Connection, changed: int, deleted: int, tenant: str, inserted_for: str, actor: str
+) -> Attack:
+    """Choose the events and write the statements; an insertion takes a number that a rollback left unused."""
+    model = _one(conn, MODEL, [inserted_for])[0]
+    inserted = _one(conn, UNUSED_NUMBER, {"after": model})[0]
+    places = {event: sql.SQL(_one(conn, PARTITION, [event])[0]) for event in (changed, deleted, model)}
+    partitions = {place.as_string(conn): place for place in (places[changed], places[deleted])}.values()
+    return Attack(
+        [sql.SQL("ALTER TABLE {} DISABLE TRIGGER ALL;").format(place) for place in partitions],
+        [
+            Tampering("changed", changed, tenant, _statement(CHANGE, places[changed], changed)),
+            Tampering("deleted", deleted, tenant, _statement(DELETE, places[deleted], deleted)),
+            Tampering(
+                "back-dated",
+                inserted,
+                inserted_for,
+                _statement(
+                    INSERT, places[model], inserted, model=sql.Literal(model), actor=sql.Literal(actor)
+                ),
+            ),
+        ],
+        [sql.SQL("ALTER TABLE {} ENABLE TRIGGER ALL;").format(place) for place in partitions],
+    )
+
+
+def found(attack: Attack) -> Table:
+    """The manipulations, each of which verification has named."""
+    return Table(
+        headings=("what the superuser did", "tenant", "event", "found"),
+        rows=[(it.what, it.tenant, f"{it.event_id}", "yes") for it in attack.tamperings],
+        numbers=frozenset({2}),
+    )
+
+
+def _statement(text: str, partition: sql.SQL, event: int, **more: sql.Literal) -> sql.Composed:
+    template = sql.SQL(text)
+    return template.format(partition=partition, event=sql.Literal(event), **more)
+
+
+def _one(conn: Connection, query: str, parameters: Any) -> tuple[Any, ...]:
+    row = conn.execute(query, parameters).fetchone()
+    if row is None or row[0] is None:
+        raise DemoFailed("An event that the story should have made is not in the log.")
+    return tuple(row)
