@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal as Choice
 
@@ -13,6 +13,12 @@ from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render import Unit
 
 Operation = Choice["create", "replace", "drop", "change"]
+_DONE: Mapping[Operation, str] = {
+    "create": "created",
+    "replace": "replaced",
+    "change": "changed",
+    "drop": "dropped",
+}
 _STAMP = re.compile(r"\s*\[pgaudit-kit sha256:([0-9a-f]{64})\]\s*\Z")
 
 
@@ -51,12 +57,15 @@ class Plan:
     @property
     def summary(self) -> str:
         """`1 to create, 2 to replace, 1 to drop`, or `nothing to do`."""
-        words = [
-            f"{number} to {op}"
-            for op in ("create", "replace", "change", "drop")
-            if (number := self.count(op))
-        ]
-        return ", ".join(words) or "nothing to do"
+        return self._counted({op: f"to {op}" for op in _DONE}) or "nothing to do"
+
+    @property
+    def done(self) -> str:
+        """The same once it has been carried out: `1 created, 2 replaced, 1 dropped`."""
+        return self._counted(_DONE) or "nothing"
+
+    def _counted(self, words: Mapping[Operation, str]) -> str:
+        return ", ".join(f"{number} {word}" for op, word in words.items() if (number := self.count(op)))
 
 
 def digest(unit_sql: str, definition: str) -> str:

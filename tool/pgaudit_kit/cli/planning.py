@@ -46,7 +46,7 @@ def carry_out(
     app.out.info(f"Plan: {plan.summary}.")
     confirm(app, question, yes=yes)
     done = _apply(app, conn, wanted, plan)
-    app.out.emit(plan_facts(done) | {"applied": True}, f"Done: {done.summary.replace('to ', '')}.")
+    app.out.emit(plan_facts(done) | {"applied": True}, f"Done: {done.done}.")
     return done
 
 
