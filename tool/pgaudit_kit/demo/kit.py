@@ -82,7 +82,7 @@ class Kit:
         finally:
             process.send_signal(signal.SIGTERM)
             _, said = process.communicate()
-        if process.returncode != 0:
+        if process.returncode not in (0, -signal.SIGTERM):  # the latter where it had hardly begun
             raise DemoFailed(f"`{command_line(arguments)}` ended with {process.returncode}.\n{said.strip()}")
 
     def _environment(self) -> dict[str, str]:
