@@ -322,8 +322,13 @@ def _json(value: object) -> str:
 
 def is_installed(conn: Connection, schema: str) -> bool:
     """Whether the kit is there with its functions; after `uninstall` only its data is."""
-    objects = read_installation(conn, Templates(schema)).objects
-    return any(item.id == ObjectId("function", "seal") for item in objects)
+    # from the catalogs alone: a sealer may read nothing of the kit
+    row = conn.execute(
+        "SELECT EXISTS (SELECT FROM pg_proc AS p INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace"
+        " WHERE n.nspname = %s AND p.proname = 'seal')",
+        (schema,),
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def audited_names(conn: Connection, schema: str) -> set[QualifiedName]:
