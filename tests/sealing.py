@@ -35,7 +35,7 @@ def audited_table(conn: Connection, dsn: str, table: str = TABLE) -> None:
 
 def seal(conn: Connection) -> int:
     """Seals; returns how many events."""
-    return one(conn, "SELECT audit.seal()")
+    return int(one(conn, "SELECT audit.seal()"))
 
 
 def seal_all(conn: Connection) -> None:
@@ -80,7 +80,8 @@ def blocks(conn: Connection) -> dict[str, list[Block]]:
     rows = conn.execute(
         "SELECT b.log_index, b.tenant_id, b.block_number, b.prev_hash, b.event_count, b.first_event_id,"
         " b.last_event_id, b.first_position, b.event_ids, b.event_hashes, b.merkle_root,"
-        """ to_char(b.sealed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), b.header, b.block_hash"""
+        """ to_char(b.sealed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),"""
+        " b.header, b.block_hash"
         " FROM audit.blocks AS b ORDER BY b.log_index"
     )
     chains: dict[str, list[Block]] = defaultdict(list)

@@ -150,7 +150,7 @@ def test_an_idle_seal_makes_no_block_until_a_heartbeat_is_due(log: Database) -> 
 
 def test_an_idle_seal_uses_no_transaction_id(log: Database) -> None:
     def next_id() -> int:
-        return one(log, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        return int(one(log, "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"))
 
     before = next_id()
     seal(log)
@@ -188,8 +188,9 @@ def test_a_transaction_that_began_while_nobody_sealed_is_found(log: Database) ->
     with connect(log) as idle:
         with idle.transaction():
             idle.execute(
-                "INSERT INTO audit.change_events (event_id, occurred_at, transaction_id, operation, tenant_id)"
-                " VALUES (nextval('audit.event_id_seq'), now() - interval '4 hours', txid_current(), 'I', 'a')"
+                "INSERT INTO audit.change_events"
+                " (event_id, occurred_at, transaction_id, operation, tenant_id) VALUES"
+                " (nextval('audit.event_id_seq'), now() - interval '4 hours', txid_current(), 'I', 'a')"
             )
             for at in range(3):
                 seal(log)
