@@ -216,8 +216,8 @@ def _first_rows(schema: str, stored: dict[str, object]) -> str:
     return (
         f"INSERT INTO {schema}.settings (name, value) VALUES\n{rows}\n"
         "ON CONFLICT ON CONSTRAINT settings_name_pk DO UPDATE SET value = excluded.value;\n"
-        f"SELECT {schema}.maintain_partitions();\n"
         f"{_stamp_all(schema)}"
+        f"SELECT {schema}.maintain_partitions();\n"
         f"SELECT {schema}.record_control('installed', {installed});\n"
     )
 
