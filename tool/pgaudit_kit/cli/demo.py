@@ -140,9 +140,9 @@ class Printing(Silent):
         self.out.print("")
         self.out.print(f"Done in {seconds:.0f} s", style="bold")
         self._lines(
-            "The log is written by triggers, sealed into a hash chain for each tenant, and verified without\n"
-            "trusting anything that is installed in the database. Whoever can rewrite the whole chain too\n"
-            "is caught by what has left the database: docs/explanation/integrity.md says how far that goes.\n"
+            "Triggers write the log, sealing links it into a hash chain for each tenant, and verify\n"
+            "recomputes all of it with queries of its own. Whoever rewrites the whole chain too is caught\n"
+            "only by what has left the database: docs/explanation/integrity.md says how far that goes.\n"
             "On a database of your own: `pgaudit-kit install`, then `pgaudit-kit enable`; see README.md."
         )
 

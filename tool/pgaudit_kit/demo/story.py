@@ -73,10 +73,12 @@ class Story:
             )
             self._take(FIRST_STEPS)
             work = self._crowd()
-            self.teller.say("The administrator raises prices by hand, for all tenants, and says nothing:")
+            self.teller.say(
+                "An administrator raises prices by hand and tells the log nothing; it records him too:"
+            )
             self._by_hand(BULK)
             self._take(LAST_STEPS)
-        self.teller.say("What became of it:")
+        self.teller.say("What the clients did, and what the log holds of it:")
         self.teller.table(figures.reconcile(self.dba, work))
         events, speed = figures.speed(self.dba)
         self.facts["events_per_second"] = round(speed)
@@ -158,7 +160,9 @@ class Story:
 
     def _by_hand(self, statement: sql.SQL | sql.Composed) -> None:
         self.teller.typed(SUPERUSER, statement.as_string(self.dba))
-        self.teller.answer(self._run(statement))
+        status = self._run(statement)
+        if any(map(str.isdigit, status)):  # a number of rows: DDL has nothing to tell
+            self.teller.answer(status)
 
     def _refused(self, conn: Connection, prompt: str, statement: sql.SQL | sql.Composed) -> None:
         self.teller.typed(prompt, statement.as_string(conn))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +16,13 @@ from pgaudit_kit.demo.teller import Table
 CHANGE = """UPDATE {partition}
   SET new_values = jsonb_set(new_values, '{{price}}', '99.00') WHERE event_id = {event};"""
 DELETE = "DELETE FROM {partition} WHERE event_id = {event};"
-INSERT = """INSERT INTO audit.change_events (event_id, occurred_at, actor_id, transaction_id, tenant_id,
-    table_id, table_version, operation, record_key, action, context, old_values, new_values)
-  SELECT {event}, occurred_at - interval '1 hour', {actor}, transaction_id, tenant_id,
-    table_id, table_version, operation, record_key, action, context, old_values, new_values
-  FROM {partition} WHERE event_id = {model};"""
+INSERT = """INSERT INTO audit.change_events SELECT (jsonb_populate_record(e, {other})).*
+  FROM audit.change_events AS e WHERE e.event_id = {model};"""
 
 PARTITION = "SELECT e.tableoid::regclass::text FROM audit.change_events AS e WHERE e.event_id = %s"
 MODEL = """
-SELECT e.event_id FROM audit.events AS e
+SELECT e.event_id, to_char(e.occurred_at - interval '1 hour', 'YYYY-MM-DD HH24:MI:SSOF') AS before
+FROM audit.events AS e
 WHERE e.tenant_id = %s AND e.action = 'reprice' ORDER BY e.event_id LIMIT 1
 """
 UNUSED_NUMBER = """
@@ -61,22 +60,21 @@ def prepare(
     conn: Connection, changed: int, deleted: int, tenant: str, inserted_for: str, actor: str
 ) -> Attack:
     """Choose the events and write the statements; an insertion takes a number that a rollback left unused."""
-    model = _one(conn, MODEL, [inserted_for])[0]
+    model, before = _one(conn, MODEL, [inserted_for])
     inserted = _one(conn, UNUSED_NUMBER, {"after": model})[0]
-    places = {event: sql.SQL(_one(conn, PARTITION, [event])[0]) for event in (changed, deleted, model)}
-    partitions = {place.as_string(conn): place for place in (places[changed], places[deleted])}.values()
+    other = {"event_id": inserted, "actor_id": actor, "occurred_at": before, "personal_commitment": None}
+    places = [sql.SQL(_one(conn, PARTITION, [event])[0]) for event in (changed, deleted)]
+    partitions = places[: 1 if places[0] == places[1] else 2]  # two around midnight
     return Attack(
         [sql.SQL("ALTER TABLE {} DISABLE TRIGGER ALL;").format(place) for place in partitions],
         [
-            Tampering("changed", changed, tenant, _statement(CHANGE, places[changed], changed)),
-            Tampering("deleted", deleted, tenant, _statement(DELETE, places[deleted], deleted)),
+            Tampering("changed", changed, tenant, _statement(CHANGE, partition=places[0], event=changed)),
+            Tampering("deleted", deleted, tenant, _statement(DELETE, partition=places[1], event=deleted)),
             Tampering(
                 "back-dated",
                 inserted,
                 inserted_for,
-                _statement(
-                    INSERT, places[model], inserted, model=sql.Literal(model), actor=sql.Literal(actor)
-                ),
+                _statement(INSERT, other=json.dumps(other).replace('"p', '\n    "p', 1), model=model),
             ),
         ],
         [sql.SQL("ALTER TABLE {} ENABLE TRIGGER ALL;").format(place) for place in partitions],
@@ -92,9 +90,12 @@ def found(attack: Attack) -> Table:
     )
 
 
-def _statement(text: str, partition: sql.SQL, event: int, **more: sql.Literal) -> sql.Composed:
-    template = sql.SQL(text)
-    return template.format(partition=partition, event=sql.Literal(event), **more)
+def _statement(text: str, **values: object) -> sql.Composed:
+    """The statement with its values as constants; what is SQL already stays as it is."""
+    parts = {
+        name: value if isinstance(value, sql.SQL) else sql.Literal(value) for name, value in values.items()
+    }
+    return sql.SQL(text).format(**parts)
 
 
 def _one(conn: Connection, query: str, parameters: Any) -> tuple[Any, ...]:
