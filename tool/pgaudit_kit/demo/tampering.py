@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,14 @@ INSERT = """INSERT INTO audit.change_events SELECT (jsonb_populate_record(e, {ot
 
 PARTITION = "SELECT e.tableoid::regclass::text FROM audit.change_events AS e WHERE e.event_id = %s"
 MODEL = """
-SELECT e.event_id, to_char(e.occurred_at - interval '1 hour', 'YYYY-MM-DD HH24:MI:SSOF') AS before
+SELECT e.event_id, to_char(e.occurred_at - interval '1 hour', 'YYYY-MM-DD HH24:MI:SSOF')
 FROM audit.events AS e
-WHERE e.tenant_id = %s AND e.action = 'reprice' ORDER BY e.event_id LIMIT 1
+WHERE e.tenant_id = %s AND e.operation = 'UPDATE' AND e.actor_id IS NULL
+ORDER BY e.event_id LIMIT 1
 """
 UNUSED_NUMBER = """
 SELECT min(g.number)
-FROM generate_series(%(after)s + 1, (SELECT max(e.event_id) FROM audit.change_events AS e)) AS g (number)
+FROM generate_series(1, (SELECT max(e.event_id) FROM audit.change_events AS e)) AS g (number)
 WHERE NOT EXISTS (SELECT FROM audit.change_events AS e WHERE e.event_id = g.number)
 """
 
@@ -61,8 +62,8 @@ def prepare(
 ) -> Attack:
     """Choose the events and write the statements; an insertion takes a number that a rollback left unused."""
     model, before = _one(conn, MODEL, [inserted_for])
-    inserted = _one(conn, UNUSED_NUMBER, {"after": model})[0]
-    other = {"event_id": inserted, "actor_id": actor, "occurred_at": before, "personal_commitment": None}
+    inserted = _one(conn, UNUSED_NUMBER)[0]
+    other = json.dumps({"event_id": inserted, "occurred_at": before, "actor_id": actor})
     places = [sql.SQL(_one(conn, PARTITION, [event])[0]) for event in (changed, deleted)]
     partitions = places[: 1 if places[0] == places[1] else 2]  # two around midnight
     return Attack(
@@ -74,18 +75,32 @@ def prepare(
                 "back-dated",
                 inserted,
                 inserted_for,
-                _statement(INSERT, other=json.dumps(other).replace('"p', '\n    "p', 1), model=model),
+                _statement(INSERT, other=other.replace(' "o', '\n    "o'), model=model),
             ),
         ],
         [sql.SQL("ALTER TABLE {} ENABLE TRIGGER ALL;").format(place) for place in partitions],
     )
 
 
-def found(attack: Attack) -> Table:
-    """The manipulations, each of which verification has named."""
+def named(report: str) -> dict[int, list[str]]:
+    """By event, the kinds of the findings of `verify --json` that name it."""
+    events: dict[int, list[str]] = {}
+    for finding in json.loads(report)["findings"]:
+        if finding["event_id"] is not None:
+            events.setdefault(finding["event_id"], []).append(finding["kind"])
+    return events
+
+
+def found(attack: Attack, events: Mapping[int, Sequence[str]]) -> Table:
+    """The manipulations, each with what verification calls it. Raises DemoFailed where it missed one."""
+    for it in attack.tamperings:
+        if it.event_id not in events:
+            raise DemoFailed(f"Event {it.event_id} was {it.what}, and verification did not name it.")
     return Table(
-        headings=("what the superuser did", "tenant", "event", "found"),
-        rows=[(it.what, it.tenant, f"{it.event_id}", "yes") for it in attack.tamperings],
+        headings=("what the superuser did", "tenant", "event", "found as"),
+        rows=[
+            (it.what, it.tenant, f"{it.event_id}", ", ".join(events[it.event_id])) for it in attack.tamperings
+        ],
         numbers=frozenset({2}),
     )
 
@@ -98,7 +113,7 @@ def _statement(text: str, **values: object) -> sql.Composed:
     return sql.SQL(text).format(**parts)
 
 
-def _one(conn: Connection, query: str, parameters: Any) -> tuple[Any, ...]:
+def _one(conn: Connection, query: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
     row = conn.execute(query, parameters).fetchone()
     if row is None or row[0] is None:
         raise DemoFailed("An event that the story should have made is not in the log.")
