@@ -43,11 +43,11 @@ def folder() -> Iterator[Path]:
         yield path
 
 
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
+def start(folder: Path, *options: str, **variables: str) -> subprocess.Popen[str]:
     """The command in a process of its own, with its output in pipes."""
     return subprocess.Popen(
         [sys.executable, "-m", "pgaudit_kit", "demo", *options],
-        env={**os.environ, "TMPDIR": str(folder)},
+        env={**os.environ, "TMPDIR": str(folder), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -87,8 +87,9 @@ def test_what_a_pipe_gets_is_plain_and_names_each_tampering(folder: Path) -> Non
 
 @needs_server
 @pytest.mark.parametrize("name", [name for name in found if name != "embedded"])
-def test_other_programs_serve_too_and_a_program_gets_facts(name: str, folder: Path) -> None:
-    process = start(folder, "--pg-bindir", str(found[name].bindir), "--json")
+def test_other_programs_serve_too_whatever_the_environment_says(name: str, folder: Path) -> None:
+    elsewhere = {"PGSERVICE": "absent", "PGCHANNELBINDING": "require", "PGAUDIT_KIT_SCHEMA": "elsewhere"}
+    process = start(folder, "--pg-bindir", str(found[name].bindir), "--json", **elsewhere)
     out, err = process.communicate()
     assert process.returncode == 0, err
     facts = json.loads(out)

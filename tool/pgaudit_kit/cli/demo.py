@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -42,12 +43,22 @@ def command(app: App, pg_bindir: Path | None, run_as: str | None) -> None:
     """  # noqa: D301
     started = time.monotonic()
     teller = Silent() if app.out.json else Printing(app.out)
-    with ephemeral_server(pg_bindir, run_as=run_as) as server:
+    with _without_variables("PG"), ephemeral_server(pg_bindir, run_as=run_as) as server:
         teller.begin(server.binaries.version)
         facts = tell(_create_database(server), server.cluster.home, teller)
     seconds = time.monotonic() - started
     teller.end(seconds)
     app.out.emit({"server_version": server.binaries.version, "seconds": round(seconds, 1), **facts})
+
+
+@contextmanager
+def _without_variables(prefix: str) -> Iterator[None]:
+    """What the user's environment says about a database (libpq's variables, ours) is about another one."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefix)}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def _create_database(server: Server) -> str:

@@ -86,9 +86,7 @@ class Kit:
             raise DemoFailed(f"`{command_line(arguments)}` ended with {process.returncode}.\n{said.strip()}")
 
     def _environment(self) -> dict[str, str]:
-        """Ours, but no other database, configuration or schema than the demonstration's."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return {**kept, "PGAUDIT_KIT_DSN": self.dsn, "COLUMNS": str(WIDTH)}
+        return {**os.environ, "PGAUDIT_KIT_DSN": self.dsn, "COLUMNS": str(WIDTH)}
 
 
 def command_line(arguments: tuple[str, ...]) -> str:

@@ -22,6 +22,7 @@ ANN, BEN, CARL = cms.email(TENANT, 1), cms.email(TENANT, 2), cms.email(OTHER_TEN
 SUPERUSER, APPLICATION = "cms=# ", "cms=> "
 ADD_COLUMN = sql.SQL("ALTER TABLE cms.articles ADD COLUMN language text;")
 BULK = sql.SQL("UPDATE cms.articles SET price = round(price * 1.05, 2) WHERE status = 'published';")
+CREATE_AUDITOR = sql.SQL("CREATE ROLE auditor LOGIN IN ROLE pgaudit_kit_auditor;")
 READ_LOG = sql.SQL("SELECT * FROM audit.events;")
 DELETE_EVENT = sql.SQL("DELETE FROM audit.change_events WHERE event_id = {};")
 
@@ -90,12 +91,16 @@ class Story:
     def read(self) -> dict[str, int]:
         """What an auditor reads; returns which event each step of the article's history is."""
         self.teller.chapter("Read: who did what, for whom, and what was there before")
-        tenants, total = figures.by_tenant(self.dba)
+        self._by_hand(CREATE_AUDITOR)
+        with psycopg.connect(self.dsn, user="auditor", autocommit=True) as auditor:
+            tenants, total = figures.by_tenant(auditor)
+            article = figures.article(auditor, "Launch")
+            history, actions = figures.history(auditor, article)
         self.facts["events"] = total
-        self.teller.say("Events in the view audit.events, by tenant (_system is the kit's own):")
+        self.teller.say(
+            "What the auditor sees in the view audit.events, by tenant (_system is the kit's own):"
+        )
         self.teller.table(tenants)
-        article = figures.article(self.dba, "Launch")
-        history, actions = figures.history(self.dba, article)
         self.teller.say(f"The history of article {article:,}; 10.0 to 10.00 is a change too:")
         self.teller.table(history)
         return actions
