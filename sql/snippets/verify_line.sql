@@ -1,0 +1,17 @@
+        SELECT
+            1 AS v,
+            {{ event_id }} AS event_id,
+            to_char(timezone('UTC', e.occurred_at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS occurred_at,
+            e.transaction_id,
+            {{ tenant_id }} AS tenant_id,
+            e.table_id,
+            e.table_version,
+            e.operation::text AS operation,
+            e.record_key,
+            e.actor_id,
+            e.action,
+            e.context,
+            e.old_values,
+            e.new_values,
+            encode(e.personal_commitment, 'hex') AS personal_commitment,
+            e.row_xmin::text::bigint AS row_xmin

@@ -1,0 +1,27 @@
+"""Verifies the log; trusts PostgreSQL's built-in functions, and nothing that was installed with the kit."""
+
+from pgaudit_kit.verify.report import (
+    LEVELS,
+    Finding,
+    Level,
+    LevelVerdict,
+    Note,
+    Progress,
+    Report,
+    TenantReport,
+    Verdict,
+)
+from pgaudit_kit.verify.run import verify
+
+__all__ = [
+    "LEVELS",
+    "Finding",
+    "Level",
+    "LevelVerdict",
+    "Note",
+    "Progress",
+    "Report",
+    "TenantReport",
+    "Verdict",
+    "verify",
+]

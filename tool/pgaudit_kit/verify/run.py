@@ -1,0 +1,185 @@
+"""verify(): one snapshot, the levels one after the other, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
+
+from pgaudit_kit.chain import Block
+from pgaudit_kit.db import Connection, translated
+from pgaudit_kit.verify.chain_level import SYSTEM, ChainLevel
+from pgaudit_kit.verify.events_level import EventsLevel
+from pgaudit_kit.verify.facts import Facts, read_facts
+from pgaudit_kit.verify.findings import Findings
+from pgaudit_kit.verify.personal import Personal
+from pgaudit_kit.verify.report import (
+    LEVELS,
+    Level,
+    LevelVerdict,
+    Progress,
+    Report,
+    TenantReport,
+    Verdict,
+)
+from pgaudit_kit.verify.resolve import Resolver
+from pgaudit_kit.verify.session import Session, Unreadable, snapshot
+from pgaudit_kit.verify.structure import check_structure
+
+_NEEDED = {"change_events", "blocks"}
+_PERSONAL = {"personal_values", "personal_keys"}
+
+
+def verify(conn: Connection, schema: str, tenants: Sequence[str] | None, progress: Progress) -> Report:
+    """Verify the log in `schema`: the given tenants', or everything where `tenants` is None.
+
+    Changes nothing, and needs no right to. Raises NotInstalled where there is no log,
+    InsufficientPrivilege where this role cannot see all of it.
+    """
+    wanted = None if tenants is None else list(dict.fromkeys(tenants))
+    with translated(), snapshot(conn, schema) as session:
+        run = _Run(session, Findings(wanted), wanted, progress)
+        run.usable = check_structure(session, schema, run.findings)
+        run.facts = read_facts(session, run.usable, run.findings)
+        run.check_chain()
+        run.check_events()
+        return run.report()
+
+
+@dataclass(slots=True)
+class _Run:
+    session: Session
+    findings: Findings
+    tenants: list[str] | None
+    progress: Progress
+    usable: Set[str] = frozenset()
+    facts: Facts = field(init=False)
+    chain: ChainLevel = field(init=False)
+    events: EventsLevel = field(init=False)
+    with_events: set[str] = field(default_factory=set)
+    broken_off: set[Level] = field(default_factory=set)
+    """Levels that could not be finished."""
+
+    def check_chain(self) -> None:
+        facts = self.facts
+        self.chain = ChainLevel(
+            self.findings, facts.heads, facts.last_event_id, self.tenants, facts.heads_known
+        )
+        if "blocks" not in self.usable:
+            self.broken_off.add("chain")
+            return
+        try:
+            with self.session.readable():
+                self._read_blocks()
+        except Unreadable as error:
+            self._break_off("chain", error)
+        else:
+            self.chain.end(facts.log_size)
+        if SYSTEM in self.chain.chains and not self.chain.seal_sound:
+            self.findings.note(
+                "The newest seal record is not sound: whether unsealed events are new cannot be told."
+            )
+
+    def _read_blocks(self) -> None:
+        values = {"tenants": self.tenants}
+        total = self.session.rows("size", values)[0].events
+        done = 0
+        self.progress("blocks", 0, total)
+        for row in self.session.stream("blocks", values):
+            self.chain.see(Block(**row._asdict()))
+            done += len(row.event_ids or ())
+            self.progress("blocks", min(done, total), total)
+
+    def check_events(self) -> None:
+        self.events = EventsLevel(self.session, self.facts, self.chain, self.findings, self.tenants)
+        if not self.usable >= _NEEDED or "chain" in self.broken_off:
+            self.broken_off.add("events")
+            return
+        if self.chain.seals.incarnation and not self.events.same_incarnation:
+            self.findings.note(
+                "Another copy of the database sealed last (another cluster, database or timeline):"
+                " whether unsealed events are new cannot be told before the next seal."
+            )
+        try:
+            with self.session.readable():
+                self._read_events()
+        except Unreadable as error:
+            self._break_off("events", error)
+        self._resolve()
+
+    def _read_events(self) -> None:
+        self.with_events = self._tenants_with_events()
+        personal = Personal(self.events) if self.usable >= _PERSONAL else None
+        total = sum(chain.events for chain in self.chain.chains.values())
+        for chunk in self.events.chunks(self.progress, total):
+            if personal:
+                personal.check(chunk)
+
+    def _resolve(self) -> None:
+        """What was found so far stands, also where the events could not be read to the end."""
+        try:
+            with self.session.readable():
+                self.events.report_strangers()
+                Resolver(self.events).run()
+        except Unreadable as error:
+            self._break_off("events", error)
+            for suspect in self.events.suspects:
+                self.findings.add_omitted(1, level="events", tenant_id=suspect.tenant_id)
+
+    def _tenants_with_events(self) -> set[str]:
+        found = {row.tenant_id for row in self.session.rows("tenants")}
+        return found if self.tenants is None else found & set(self.tenants)
+
+    def _break_off(self, level: Level, error: Unreadable) -> None:
+        self.broken_off.add(level)
+        self.findings.note(f"Level {level} could not be finished: {error.message}")
+
+    def report(self) -> Report:
+        known = {name for name, chain in self.chain.chains.items() if chain.blocks or chain.missing_blocks}
+        known |= self.with_events
+        names = sorted(known) if self.tenants is None else self.tenants
+        reports = tuple(self._tenant(name, known) for name in names)
+        return Report(
+            verdict=self._verdict(reports),
+            tenants=reports,
+            findings=self.findings.sorted(),
+            findings_omitted=self.findings.omitted,
+            notes=tuple(self.findings.notes),
+        )
+
+    def _tenant(self, name: str, known: set[str]) -> TenantReport:
+        if name not in known and not self.broken_off:
+            self.findings.note("There is no such tenant: no event and no block is its.", tenant_id=name)
+        chain, tally = self.chain.chains.get(name), self.events.tallies[name]
+        sealed = bool(chain and (chain.blocks or chain.missing_blocks))
+        if name in known and not sealed and "chain" not in self.broken_off:
+            self.findings.note("Nothing of this tenant is sealed yet.", tenant_id=name)
+        verdicts: dict[Level, LevelVerdict] = dict.fromkeys(LEVELS, "not_run")
+        verdicts["chain"] = self._level(name, "chain", known=sealed)
+        judgeable = self.chain.seal_sound or not tally.unsealed
+        verdicts["events"] = self._level(name, "events", known=sealed and judgeable)
+        oldest = tally.oldest_unsealed
+        return TenantReport(
+            tenant_id=name,
+            levels=verdicts,
+            checked=tally.checked,
+            sealed=chain.events if chain else 0,
+            unsealed=tally.unsealed,
+            oldest_unsealed_s=None if oldest is None else max(0.0, self.facts.now.timestamp() - oldest),
+            erased=tally.erased,
+            first_broken_block=self.findings.first_broken_block(name),
+        )
+
+    def _level(self, tenant_id: str, level: Level, *, known: bool) -> LevelVerdict:
+        if self.findings.failed(tenant_id, level):
+            return "failed"
+        return "ok" if known and level not in self.broken_off else "unknown"
+
+    def _verdict(self, reports: Iterable[TenantReport]) -> Verdict:
+        if self.findings.any():
+            return "failed"
+        # Where everything is verified, a tenant that has only begun to write since the last seal is no doubt.
+        chains = self.chain.chains
+        judged = [one for one in reports if self.tenants is not None or one.tenant_id in chains]
+        if self.broken_off or not judged:
+            return "unknown"
+        return "unknown" if any(one.verdict == "unknown" for one in judged) else "ok"

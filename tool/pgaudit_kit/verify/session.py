@@ -1,0 +1,100 @@
+"""One read-only snapshot of the database, in which everything is judged."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import IsolationLevel
+from psycopg.rows import namedtuple_row
+
+from pgaudit_kit.db import Connection
+from pgaudit_kit.errors import Inconclusive
+from pgaudit_kit.render import Templates
+
+_BATCH = 32
+"""Blocks fetched at a time; one holds up to 2.6 MB."""
+
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "jit": "off",
+    "work_mem": "64MB",  # ids and hashes of one chunk of events
+    "constraint_exclusion": "off",  # a CHECK on a partition could run somebody's function at planning time
+    "parallel_setup_cost": "200",  # hashing costs far more than the planner thinks
+    "parallel_tuple_cost": "0.005",
+}
+
+
+class Unreadable(Inconclusive):
+    """What the database holds cannot be read."""
+
+
+class Session:
+    """Runs the kit's verifying queries in one snapshot."""
+
+    def __init__(self, conn: Connection, schema: str) -> None:
+        """Use a connection inside the transaction that `snapshot` opened."""
+        self._conn = conn
+        self._templates = Templates(schema)
+        self._texts: dict[str, str] = {}
+
+    def rows(
+        self, query: str, values: Mapping[str, Any] | None = None, *, hash_join: bool = False
+    ) -> list[Any]:
+        """All rows of sql/queries/verify_<query>.sql, columns as attributes.
+
+        `hash_join` is for questions about many events: the planner cannot know how many ids a
+        block holds, and a nested loop over them would be quadratic.
+        """
+        self._conn.execute(
+            "SELECT pg_catalog.set_config('enable_nestloop', %s, true)", ("off" if hash_join else "on",)
+        )
+        with self._conn.cursor(row_factory=namedtuple_row, binary=True) as cursor:
+            return cursor.execute(self._text(query), values or {}, prepare=False).fetchall()
+
+    def stream(self, query: str, values: Mapping[str, Any]) -> Iterator[Any]:
+        """The rows one after the other, a few at a time in memory."""
+        name = f"pgaudit_kit_{query}"
+        with self._conn.cursor(name, row_factory=namedtuple_row, scrollable=False) as cursor:
+            cursor.itersize = _BATCH
+            yield from cursor.execute(self._text(query), values, binary=True)
+
+    @contextlib.contextmanager
+    def readable(self) -> Iterator[None]:
+        """Raise Unreadable where the server cannot read or process what is stored; the snapshot stays."""
+        try:
+            with self._conn.transaction():
+                yield
+        except psycopg.Error as error:
+            if not _about_data(error):
+                raise
+            what = (error.diag.message_primary or str(error)).strip().split("\n")[0]
+            raise Unreadable(f"{what} (SQLSTATE {error.sqlstate})") from error
+
+    def _text(self, query: str) -> str:
+        if query not in self._texts:
+            self._texts[query] = self._templates.render(f"queries/verify_{query}.sql")
+        return self._texts[query]
+
+
+@contextlib.contextmanager
+def snapshot(conn: Connection, schema: str) -> Iterator[Session]:
+    """Open the one transaction: REPEATABLE READ, READ ONLY, so that a standby serves as well."""
+    before = conn.isolation_level, conn.read_only
+    conn.isolation_level, conn.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
+        with conn.transaction():
+            for name, value in _SETTINGS.items():
+                conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+            yield Session(conn, schema)
+    finally:
+        if not conn.closed:
+            conn.isolation_level, conn.read_only = before
+
+
+def _about_data(error: psycopg.Error) -> bool:
+    """Whether the error lies in what is stored (or in its size), and not in the connection or the role."""
+    state = error.sqlstate
+    return state is not None and state != "42501" and state[:2] not in ("08", "25", "55", "57", "28")
