@@ -6,7 +6,7 @@
         );
         PERFORM {{ audit }}.append_event(
             {{ table_id }}, v_table_version, 'U', v_tenant_after, v_key,
-            NULL, v_new, NULL, v_personal_new, v_subject, {{ key_is_personal }}, v_xmin
+            NULL, v_new, NULL, v_personal_new, v_subject_after, {{ key_is_personal }}, v_xmin
         );
         RETURN NULL;
     END IF;

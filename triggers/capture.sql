@@ -14,7 +14,7 @@ AS {{ quote }}
 DECLARE
     v_table_version CONSTANT integer := {{ table_version }};
     v_lenient boolean := false;
-    v_relation oid;
+    v_shape jsonb;
     v_row_query text;
     v_moves boolean := false;
     v_tenant text;
@@ -25,6 +25,8 @@ DECLARE
     v_personal_old jsonb;
     v_personal_new jsonb;
     v_subject text;
+    v_subject_after text;
+    v_ignored text;
     v_xmin xid;
     v_raw boolean;
     v_raw_personal boolean;
@@ -49,6 +51,9 @@ BEGIN
             IF v_moves THEN
                 v_old := {{ old.recorded }};
                 v_new := {{ new.recorded }};
+{% if subject %}
+                v_subject_after := {{ new.subject }};
+{% endif %}
 {% if personal %}
                 v_personal_old := {{ old.personal }};
                 v_personal_new := {{ new.personal }};
@@ -108,7 +113,7 @@ BEGIN
         v_lenient := true;
     END;
     IF v_lenient THEN
-{% include 'triggers/relation.sql' %}
+        v_shape := {{ shape }};
 {% include 'triggers/images_generic.sql' %}
 
     END IF;
@@ -119,7 +124,9 @@ BEGIN
     IF current_setting({{ context_setting }}, true) <> '' THEN
         v_client := {{ audit }}.read_context();
     END IF;
-    IF v_moves OR octet_length(v_key) > 1000 OR v_client ?| {{ personal_context }} THEN
+    IF v_moves OR octet_length(v_key) > 1000 OR v_client ?| {{ personal_context }}
+        OR pg_column_size(v_old) > 20000 OR pg_column_size(v_new) > 20000
+    THEN
 {% include 'triggers/append.sql' %}
 
     END IF;

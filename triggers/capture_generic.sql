@@ -1,7 +1,9 @@
 -- object:   function audit.tg_generic_<table_id>() (or tg_capture_<table_id>() where no event trigger guards it)
 -- requires: functions/append_event.sql, functions/capture_query.sql
 -- purpose:  records row changes whatever the columns are; after a change of definition the DDL watch puts
---           this body, with the new table_version, in the place of the specialised one
+--           this body, with the new table_version and columns, in the place of the specialised one
+-- A writer's snapshot may be older than the definition of the table, so where a DDL watch can tell of changes
+-- nothing is read from the catalogs here.
 CREATE OR REPLACE FUNCTION {{ audit }}.{{ function }}()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -14,11 +16,11 @@ SET intervalstyle = 'iso_8601'
 SET bytea_output = 'hex'
 SET extra_float_digits = 1
 SET lc_monetary = 'C'
+SET quote_all_identifiers = off
 AS {{ quote }}
 DECLARE
     v_table_version CONSTANT integer := {{ table_version }};
     v_lenient boolean := false;
-    v_relation oid;
     v_row_query text;
     v_moves boolean := false;
     v_tenant text;
@@ -29,38 +31,79 @@ DECLARE
     v_personal_old jsonb;
     v_personal_new jsonb;
     v_subject text;
+    v_subject_after text;
+    v_ignored text;
     v_xmin xid;
+    v_shape jsonb;
     v_fast boolean;
+    v_hides boolean;
     v_row jsonb;
+    v_raw_text text;
     v_excluded text[];
     v_personal text[];
     v_key_columns text[];
     v_tenant_column text;
     v_subject_column text;
-    -- whose jsonb image differs wherever they differ, and of those whose jsonb text is their text
-    v_types CONSTANT oid[] := '"char"'::regtype || '{bool,name,int2,int4,int8,oid,text,varchar,bpchar,numeric,date,time,'
-        'timestamp,timestamptz,interval,uuid,bytea,jsonb,inet,_text,_varchar,_int2,_int4,_int8,_uuid}'::regtype[];
-    v_text_types CONSTANT oid[] := '{bool,name,int2,int4,int8,text,varchar,numeric,date,uuid}'::regtype[];
+{% if not guarded %}
+    v_relation oid;
+    -- columns by number, and under which names this function knew them
+    v_key_attnums smallint[] := {{ key_attnums }};
+    v_excluded_attnums smallint[] := {{ excluded_attnums }};
+    v_personal_attnums smallint[] := {{ personal_attnums }};
+    v_tenant_attnum smallint := {{ tenant_attnum }};
+    v_subject_attnum smallint := {{ subject_attnum }};
+{% include 'snippets/fast_types.sql' %}
+{% endif %}
 BEGIN
     IF TG_OP = 'UPDATE' AND NOT (OLD *<> NEW) THEN
         RETURN NULL; -- nothing that is stored has changed
     END IF;
+{% if guarded %}
+    NULL; -- columns: use_generic_capture puts them here
+{% else %}
 {% include 'triggers/relation.sql' %}
-
+{% include 'triggers/numbers.sql' %}
+{% include 'triggers/columns_now.sql' %}
+{% endif %}
     BEGIN
 {% include 'triggers/images_fast.sql' %}
         IF NOT v_fast THEN
+{% if not guarded %}
+            v_shape := {{ audit }}.capture_shape(
+                v_relation, v_key_attnums, v_excluded_attnums, v_personal_attnums, v_tenant_attnum,
+                v_subject_attnum
+            );
+{% endif %}
 {% include 'triggers/images_generic.sql' %}
         END IF;
-
-    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
-        -- a value that jsonb cannot hold must not abort the user's write
-        v_lenient := true;
+    EXCEPTION
+{% if not guarded %}
+        WHEN undefined_column THEN
+            -- a snapshot from before the column had its name; which column is which is not known
+            v_old := CASE WHEN TG_OP <> 'INSERT'
+                THEN jsonb_build_object('~row', {{ audit }}.digest_value(OLD)) END;
+            v_new := CASE WHEN TG_OP <> 'DELETE'
+                THEN jsonb_build_object('~row', {{ audit }}.digest_value(NEW)) END;
+            v_moves := false;
+            v_key := NULL;
+            v_tenant := NULL;
+            v_tenant := {{ generic_tenant }};
+            v_personal_old := NULL;
+            v_personal_new := NULL;
+            v_subject := NULL;
+{% endif %}
+        WHEN data_exception OR program_limit_exceeded OR internal_error THEN
+            -- a value that jsonb cannot hold must not abort the user's write
+            v_lenient := true;
+{% if not guarded %}
+            v_shape := {{ audit }}.capture_shape(
+                v_relation, v_key_attnums, v_excluded_attnums, v_personal_attnums, v_tenant_attnum,
+                v_subject_attnum
+            );
+{% endif %}
 {% include 'triggers/images_generic.sql' %}
-
     END;
 {% include 'triggers/append.sql' %}
-
 END;
 {{ quote }};
 REVOKE ALL ON FUNCTION {{ audit }}.{{ function }}() FROM PUBLIC;

@@ -1,25 +1,17 @@
         IF TG_OP = 'UPDATE' THEN
             v_xmin := NEW.xmin;
-            EXECUTE {{ audit }}.capture_query(
-                v_relation, 'change', {{ key_attnums }}, {{ excluded_attnums }}, {{ personal_attnums }},
-                {{ tenant_attnum }}, {{ subject_attnum }}, v_lenient
-            ) INTO v_old, v_new, v_personal_old, v_personal_new, v_key, v_tenant, v_tenant_after, v_subject
+            EXECUTE {{ audit }}.capture_query(v_shape, 'change', v_lenient)
+            INTO v_old, v_new, v_personal_old, v_personal_new, v_key, v_tenant, v_tenant_after, v_subject
             USING OLD, NEW;
             v_tenant_after := {{ audit }}.stored_tenant(v_tenant_after);
             v_moves := {{ audit }}.stored_tenant(v_tenant) <> v_tenant_after;
             IF v_moves THEN
-                v_row_query := {{ audit }}.capture_query(
-                    v_relation, 'row', {{ key_attnums }}, {{ excluded_attnums }}, {{ personal_attnums }},
-                    {{ tenant_attnum }}, {{ subject_attnum }}, v_lenient
-                );
-                EXECUTE v_row_query INTO v_old, v_personal_old USING OLD;
-                EXECUTE v_row_query INTO v_new, v_personal_new USING NEW;
+                v_row_query := {{ audit }}.capture_query(v_shape, 'row', v_lenient);
+                EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
+                EXECUTE v_row_query INTO v_new, v_personal_new, v_ignored, v_ignored, v_subject_after USING NEW;
             END IF;
         ELSE
-            v_row_query := {{ audit }}.capture_query(
-                v_relation, 'row', {{ key_attnums }}, {{ excluded_attnums }}, {{ personal_attnums }},
-                {{ tenant_attnum }}, {{ subject_attnum }}, v_lenient
-            );
+            v_row_query := {{ audit }}.capture_query(v_shape, 'row', v_lenient);
             IF TG_OP = 'INSERT' THEN
                 v_xmin := NEW.xmin;
                 EXECUTE v_row_query INTO v_new, v_personal_new, v_key, v_tenant, v_subject USING NEW;

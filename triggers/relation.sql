@@ -1,6 +1,7 @@
-        -- attnums are those of the audited table; a partition may have others, but the same names
-        v_relation := coalesce((
-            SELECT g.tgrelid
-            FROM pg_partition_ancestors(TG_RELID) AS a
-            INNER JOIN pg_trigger AS g ON g.tgrelid = a.relid AND g.tgname = TG_NAME AND g.tgparentid = 0
-        ), TG_RELID);
+    -- attnums are those of the audited table; a partition may have others, but the same names
+    v_relation := coalesce((
+        SELECT g.tgrelid
+        FROM pg_partition_ancestors(TG_RELID) AS a
+        INNER JOIN pg_trigger AS g ON g.tgrelid = a.relid
+        WHERE g.tgfoid = {{ capture_function }}::regproc AND g.tgparentid = 0
+    ), TG_RELID);

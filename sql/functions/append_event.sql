@@ -1,5 +1,5 @@
 -- object:   function audit.append_event(…)
--- requires: tables/change_events.sql, tables/personal_values.sql, tables/personal_keys.sql, functions/read_context.sql
+-- requires: tables/change_events.sql, tables/personal_values.sql, tables/personal_keys.sql, functions/read_context.sql, functions/value_helpers.sql
 -- purpose:  one event with everything that may belong to it; capture functions write the common case themselves
 CREATE OR REPLACE FUNCTION {{ audit }}.append_event(
     p_table_id integer,
@@ -28,11 +28,23 @@ DECLARE
     v_personal_fields text[] := {{ personal_context }};
     v_personal_context jsonb;
     v_key text := p_record_key;
+    v_old jsonb := p_old_values;
+    v_new jsonb := p_new_values;
+    v_personal_old jsonb := p_personal_old;
+    v_personal_new jsonb := p_personal_new;
     v_salt bytea;
     v_commitment bytea;
 BEGIN
     IF octet_length(v_key) > 1000 THEN
         v_key := 'sha256:' || encode(sha256(convert_to(v_key, 'UTF8')), 'hex');
+    END IF;
+    IF pg_column_size(v_old) > 20000 OR pg_column_size(v_new) > 20000
+        OR pg_column_size(v_personal_old) > 20000 OR pg_column_size(v_personal_new) > 20000
+    THEN
+        v_old := {{ audit }}.bounded_image(v_old);
+        v_new := {{ audit }}.bounded_image(v_new);
+        v_personal_old := {{ audit }}.bounded_image(v_personal_old);
+        v_personal_new := {{ audit }}.bounded_image(v_personal_new);
     END IF;
     IF p_key_is_personal AND v_key IS NOT NULL THEN
         v_salt := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
@@ -46,15 +58,15 @@ BEGIN
         WHERE f.key = ANY (v_personal_fields) AND f.value <> 'null';
         v_context := v_context - v_personal_fields;
     END IF;
-    IF coalesce(p_personal_old, p_personal_new, v_personal_context) IS NOT NULL THEN
+    IF coalesce(v_personal_old, v_personal_new, v_personal_context) IS NOT NULL THEN
         v_salt := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
         v_commitment := sha256(v_salt || convert_to(
-            jsonb_build_array(p_personal_old, p_personal_new, v_personal_context)::text, 'UTF8'
+            jsonb_build_array(v_personal_old, v_personal_new, v_personal_context)::text, 'UTF8'
         ));
         INSERT INTO {{ audit }}.personal_values (
             event_id, occurred_at, tenant_id, subject, salt, old_values, new_values, context
         ) VALUES (
-            v_event_id, v_now, p_tenant_id, p_subject, v_salt, p_personal_old, p_personal_new, v_personal_context
+            v_event_id, v_now, p_tenant_id, p_subject, v_salt, v_personal_old, v_personal_new, v_personal_context
         );
     END IF;
     INSERT INTO {{ audit }}.change_events (
@@ -63,7 +75,7 @@ BEGIN
     ) VALUES (
         v_event_id, v_now, txid_current(), p_table_id, p_table_version, p_row_xmin, p_operation, p_tenant_id,
         v_key, v_client ->> 'actor_id', v_client ->> 'action', v_context - '{actor_id,action}'::text[],
-        p_old_values, p_new_values, v_commitment
+        v_old, v_new, v_commitment
     );
     RETURN v_event_id;
 END;

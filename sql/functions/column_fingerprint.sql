@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
     SELECT encode(sha256(convert_to(coalesce(string_agg(
         json_build_array(
-            a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated, a.attnotnull,
+            a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated,
             c.collname, c.collisdeterministic
         )::text, E'\n' ORDER BY a.attnum
     ), ''), 'UTF8')), 'hex')

@@ -1,5 +1,5 @@
 -- object:   function audit.record_baseline(integer)
--- requires: functions/capture_query.sql, functions/stored_tenant.sql, tables/change_events.sql
+-- requires: functions/capture_query.sql, functions/capture_shape.sql, functions/stored_tenant.sql, tables/change_events.sql
 -- purpose:  an event for each row that is there already; runs as whoever installs, who can read the table
 CREATE OR REPLACE FUNCTION {{ audit }}.record_baseline(p_table_id integer)
 RETURNS bigint
@@ -78,10 +78,10 @@ BEGIN
         FROM image AS i
         $q$,
         v_table.relation::regclass,
-        {{ audit }}.capture_query(
-            v_table.relation, 'row', v_table.key_attnums, v_table.excluded_attnums, v_table.personal_attnums,
-            v_table.tenant_attnum, v_table.subject_attnum, true, 't'
-        )
+        {{ audit }}.capture_query({{ audit }}.capture_shape(
+            v_table.relation, v_table.key_attnums, v_table.excluded_attnums, v_table.personal_attnums,
+            v_table.tenant_attnum, v_table.subject_attnum
+        ), 'row', true, 't')
     ) USING v_table.tenant_attnum IS NOT NULL, v_tenant, v_table.table_id, v_table.table_version,
         v_key_is_personal, v_context;
     GET DIAGNOSTICS v_events = ROW_COUNT;

@@ -79,7 +79,12 @@ BEGIN
             ON v.table_id = t.table_id AND v.table_version = t.table_version
         WHERE t.table_id = p_table_id
     ), p_table_id);
-    UPDATE {{ audit }}.audited_tables AS t SET enabled = false, trigger_state = '' WHERE t.table_id = p_table_id;
+    UPDATE {{ audit }}.audited_tables AS t
+    SET enabled = false,
+        trigger_state = '',
+        -- the number of a table that is gone may be another table's in a restored copy
+        relation = coalesce((SELECT c.oid FROM pg_class AS c WHERE c.oid = t.relation), 0)
+    WHERE t.table_id = p_table_id;
 END;
 $fn$;
 CREATE OR REPLACE FUNCTION {{ audit }}.change_setting(p_name text, p_value jsonb)

@@ -1,5 +1,5 @@
 -- object:   function audit.tg_ddl_watch()
--- requires: functions/record_table_version.sql, functions/use_generic_capture.sql, functions/trigger_state.sql
+-- requires: functions/current_attnums.sql, functions/record_table_version.sql, functions/use_generic_capture.sql, functions/trigger_state.sql
 -- purpose:  a changed table goes on being recorded, from its first write; what was done to it is on record
 -- Command tags tell too little: DROP TYPE … CASCADE takes a column away and names it in sql_drop alone.
 CREATE OR REPLACE FUNCTION {{ audit }}.tg_ddl_watch()
@@ -73,7 +73,9 @@ BEGIN
         INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.oid = v_table.relation;
         IF NOT FOUND THEN
-            UPDATE {{ audit }}.audited_tables AS t SET enabled = false WHERE t.table_id = v_table.table_id;
+            UPDATE {{ audit }}.audited_tables AS t
+            SET enabled = false, relation = 0 -- in a restored copy its number may be another table's
+            WHERE t.table_id = v_table.table_id;
             PERFORM {{ audit }}.record_control('table-dropped', v_statement || jsonb_build_object(
                 'table', format('%I.%I', v_version.schema_name, v_version.table_name)
             ), v_table.table_id);
@@ -82,6 +84,22 @@ BEGIN
         IF v_table.fingerprint <> {{ audit }}.column_fingerprint(v_table.relation)
             OR v_name <> format('%I.%I', v_version.schema_name, v_version.table_name)
         THEN
+            UPDATE {{ audit }}.audited_tables AS t
+            SET key_attnums = {{ audit }}.current_attnums(t.relation, t.key_attnums, c.numbers, c.highest),
+                excluded_attnums = {{ audit }}.current_attnums(t.relation, t.excluded_attnums, c.numbers, c.highest),
+                personal_attnums = {{ audit }}.current_attnums(t.relation, t.personal_attnums, c.numbers, c.highest),
+                tenant_attnum = (
+                    {{ audit }}.current_attnums(t.relation, ARRAY[t.tenant_attnum], c.numbers, c.highest)
+                )[1],
+                subject_attnum = (
+                    {{ audit }}.current_attnums(t.relation, ARRAY[t.subject_attnum], c.numbers, c.highest)
+                )[1]
+            FROM (
+                SELECT jsonb_object_agg(j.value ->> 'name', j.value -> 'attnum') AS numbers,
+                    max((j.value ->> 'attnum')::smallint) AS highest
+                FROM jsonb_array_elements(v_version.columns) AS j
+            ) AS c
+            WHERE t.table_id = v_table.table_id;
             -- The registry first: CREATE FUNCTION fires this trigger again, which must find nothing to do.
             v_number := {{ audit }}.record_table_version(v_table.table_id);
             UPDATE {{ audit }}.audited_tables AS t SET specialised = false WHERE t.table_id = v_table.table_id;

@@ -14,7 +14,8 @@ SELECT
     t.specialised,
     t.fingerprint,
     v.schema_name,
-    v.table_name
+    v.table_name,
+    v.columns
 FROM {{ audit }}.audited_tables AS t
 INNER JOIN {{ audit }}.table_versions AS v ON v.table_id = t.table_id AND v.table_version = t.table_version
 ORDER BY t.table_id

@@ -9,7 +9,7 @@ SELECT
     (
         SELECT encode(sha256(convert_to(coalesce(string_agg(
             json_build_array(
-                a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated, a.attnotnull,
+                a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated,
                 l.collname, l.collisdeterministic
             )::text, E'\n' ORDER BY a.attnum
         ), ''), 'UTF8')), 'hex')
@@ -20,7 +20,7 @@ SELECT
     (
         SELECT coalesce(json_agg(json_build_object(
             'attnum', k.attnum, 'name', k.attname, 'type_name', k.type_name, 'base_type', k.base_type::bigint,
-            'kind', k.kind, 'deterministic', k.deterministic, 'not_null', k.attnotnull,
+            'kind', k.kind, 'deterministic', k.deterministic, 'size', k.size,
             'generated', k.attgenerated
         ) ORDER BY k.attnum), '[]')
         FROM (

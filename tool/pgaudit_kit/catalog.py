@@ -112,7 +112,8 @@ def _registered(row: dict[str, Any]) -> RegisteredTable:
     name = QualifiedName(row.pop("schema_name"), row.pop("table_name"))
     for numbers in ("key_attnums", "excluded_attnums", "personal_attnums"):
         row[numbers] = tuple(row[numbers])
-    return RegisteredTable(name=name, **row)
+    columns = {column["name"]: column["attnum"] for column in row.pop("columns")}
+    return RegisteredTable(name=name, numbers=columns, **row)
 
 
 def _object(row: dict[str, Any]) -> InstalledObject:

@@ -9,6 +9,8 @@ from pgaudit_kit.names import QualifiedName
 
 ColumnKind = Literal["plain", "json", "text"]
 """How a value becomes JSON: `plain` by to_jsonb, `json` as a string, `text` by its output function alone."""
+ColumnSize = Literal["small", "flat", "deep"]
+"""How much text a value may give: a little, about as much as it takes, a lot more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Column:
     kind: ColumnKind
     deterministic: bool
     """False under a collation that takes different texts for equal."""
-    not_null: bool
+    size: ColumnSize
     generated: str
     """'' none, 's' stored, 'v' virtual (PostgreSQL 18)."""
 
@@ -71,6 +73,17 @@ class RegisteredTable:
     fingerprint: str
     name: QualifiedName
     """Its name as of that version."""
+    numbers: dict[str, int]
+    """Its columns' attnums as of that version, by name."""
+
+    def current_attnum(self, table: Table, attnum: int | None) -> int | None:
+        """The number that a registered column has now; says what sql/functions/current_attnums.sql says."""
+        name = next((name for name, number in self.numbers.items() if number == attnum), None)
+        found = table.column(name) if name is not None else None
+        if found is None:
+            return attnum
+        renamed = found.attnum > max(self.numbers.values()) and table.by_attnum(attnum) is not None
+        return attnum if renamed else found.attnum
 
 
 @dataclass(frozen=True, slots=True, order=True)

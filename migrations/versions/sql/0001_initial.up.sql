@@ -81,7 +81,7 @@ CREATE TABLE {{ audit }}.audited_tables (
 CREATE UNIQUE INDEX audited_tables_relation_uq ON {{ audit }}.audited_tables (relation) WHERE enabled;
 COMMENT ON TABLE {{ audit }}.audited_tables IS 'Registry of audited tables, one row per table that is or was audited.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.table_id IS 'Number of the table in this log; never reused.';
-COMMENT ON COLUMN {{ audit }}.audited_tables.relation IS 'The table; a number alone once it is dropped.';
+COMMENT ON COLUMN {{ audit }}.audited_tables.relation IS 'The table; 0 once it is dropped.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.enabled IS 'Whether it is audited now.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.table_version IS 'Newest row of table_versions for it.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.declaration IS 'What was declared, with column names: tenant, exclude, personal, subject, operations, key.';

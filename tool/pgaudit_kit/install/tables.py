@@ -7,7 +7,7 @@ from typing import Any
 
 from pgaudit_kit.config import OPERATIONS, TableConfig, Tenant
 from pgaudit_kit.errors import AbsentTable, ConfigError, NoPrimaryKey
-from pgaudit_kit.model import RegisteredTable, Table
+from pgaudit_kit.model import Column, RegisteredTable, Table
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render import CaptureSpec
 
@@ -135,14 +135,17 @@ def from_registry(registered: RegisteredTable, table: Table) -> TableConfig:
     said = registered.declaration
 
     def names(attnums: Iterable[int]) -> tuple[str, ...]:
-        columns = (table.by_attnum(attnum) for attnum in attnums)
-        return tuple(column.name for column in columns if column is not None)
+        columns = (column(attnum) for attnum in attnums)
+        return tuple(found.name for found in columns if found is not None)
+
+    def column(attnum: int | None) -> Column | None:
+        return table.by_attnum(registered.current_attnum(table, attnum))
 
     kind, name = said["tenant"]["kind"], said["tenant"]["name"]
     if kind == "column":
-        column = table.by_attnum(registered.tenant_attnum)
-        name = column.name if column else name
-    subject = table.by_attnum(registered.subject_attnum)
+        tenant = column(registered.tenant_attnum)
+        name = tenant.name if tenant else name
+    subject = column(registered.subject_attnum)
     return TableConfig(
         name=table.name.display,
         tenant=None if kind == "none" else Tenant(**{kind: name}),

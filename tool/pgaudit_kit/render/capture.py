@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from pgaudit_kit import names
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
@@ -59,6 +61,7 @@ def capture_units(templates: Templates, spec: CaptureSpec) -> list[Unit]:
 def _function(templates: Templates, spec: CaptureSpec, name: str, *, generic: bool) -> Unit:
     path = f"triggers/capture{'_generic' if generic else ''}.sql"
     values = _common_values(templates.schema, spec) | {"function": Ident(name)}
+    values["guarded"] = spec.specialised  # whether a DDL watch puts its columns into it
     if not generic:
         values |= _specialised_values(templates.schema, spec)
     body = templates.render(path, values | {"quote": Sql("")})
@@ -76,10 +79,19 @@ def _common_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "personal_attnums": smallints(spec.personal),
         "tenant_attnum": smallint(spec.tenant_attnum),
         "subject_attnum": smallint(spec.subject_attnum),
+        "numbers": Sql(f"{Literal(msgspec.json.encode(_numbers(spec)).decode()).sql}::jsonb"),
+        "highest": smallint(max(column.attnum for column in spec.table.columns)),
+        "capture_function": Literal(QualifiedName(schema, f"tg_capture_{spec.table_id}").sql),
         "key_is_personal": Literal(spec.key_is_personal),
         "generic_tenant": _generic_tenant(schema, spec),
         "comment": Literal(f"Records row changes of audited table {spec.table_id}."),
     }
+
+
+def _numbers(spec: CaptureSpec) -> dict[str, int]:
+    """The numbers of the columns that the generic function knows by number."""
+    known = {*spec.key, *spec.excluded, *spec.personal, spec.tenant_attnum, spec.subject_attnum}
+    return {column.name: column.attnum for column in spec.table.columns if column.attnum in known}
 
 
 def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
@@ -87,6 +99,7 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
     columns = column_changes(spec)
     return {
         "pins": pins(spec.table),
+        "shape": Sql(f"{Literal(msgspec.json.encode(_shape(spec)).decode()).sql}::jsonb"),
         "old": old,
         "new": new,
         "columns": columns,
@@ -95,6 +108,32 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "personal": bool(spec.personal),
         "subject": spec.subject_attnum is not None,
         "simple": not spec.personal,
+    }
+
+
+def _shape(spec: CaptureSpec) -> dict[str, Any]:
+    """What the function capture_shape says, as far as capture_query asks."""
+
+    def name(attnum: int | None) -> str | None:
+        column = spec.table.by_attnum(attnum)
+        return column.name if column else None
+
+    return {
+        "columns": [
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "size": column.size,
+                "recorded": column.attnum not in spec.excluded,
+                "personal": column.attnum in spec.personal,
+            }
+            for column in spec.table.columns
+            if column.generated != "v"
+        ],
+        "key": [name(attnum) for attnum in spec.key],
+        "key_count": len(spec.key),
+        "tenant": name(spec.tenant_attnum),
+        "subject": name(spec.subject_attnum),
     }
 
 

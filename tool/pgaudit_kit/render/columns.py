@@ -23,8 +23,30 @@ _PAIRS = 50
 # OIDs of built-in types; they are the same on every server.
 _EXACT = {16, 17, 18, 19, 20, 21, 23, 25, 26, 1043, 1082, 1083, 1114, 1184, 2950}
 """Types whose equality means equal bytes, under a deterministic collation."""
-_SHORT = {16, 18, 20, 21, 23, 26, 1082, 1083, 1114, 1184, 2950}
+_SHORT = {16, 20, 21, 23, 26, 1082, 1083, 1114, 1184, 2950}
 """Types whose text is short and never begins with an underscore."""
+_FAITHFUL = {
+    600,
+    790,
+    869,
+    650,
+    829,
+    774,
+    1042,
+    1083,
+    1186,
+    1266,
+    1560,
+    1562,
+    1700,
+    3904,
+    3906,
+    3908,
+    3910,
+    3912,
+    3926,
+}
+"""Types of which no two values have the same JSON."""
 _FLOATS = {700, 701, 1021, 1022}
 _SETTINGS: dict[str, tuple[str, set[int]]] = {
     "timezone": ("'UTC'", {1082, 1083, 1114, 1184, 1266, 1182, 1183, 1115, 1185, 1270, 3908, 3910, 3912}),
@@ -106,8 +128,11 @@ def _change(column: Column, personal: bool) -> ColumnChange:
         old_target=Sql(f"v_{middle}old"),
         new_target=Sql(f"v_{middle}new"),
         raw_target=Sql("v_raw_personal" if personal else "v_raw"),
-        may_look_equal=column.base_type in _FLOATS or column.kind == "text",
-        looks_equal=Sql(f"to_jsonb({old_image})::text IS NOT DISTINCT FROM to_jsonb({new_image})::text"),
+        may_look_equal=not (exact or column.kind == "json" or column.base_type in _FAITHFUL),
+        # SQL's NULL and JSON's null give one image
+        looks_equal=Sql(
+            f"coalesce(to_jsonb({old_image}), 'null')::text = coalesce(to_jsonb({new_image}), 'null')::text"
+        ),
     )
 
 
@@ -138,7 +163,7 @@ class RowSql:
         column = self._column(spec.tenant_attnum)
         text = _text(column, _field(self._row, column))
         if column.base_type in _SHORT:
-            return Sql(text if column.not_null else f"coalesce({text}, 'default')")
+            return Sql(f"coalesce({text}, 'default')")
         return Sql(
             f"CASE WHEN {text} IS NULL THEN 'default' "
             f"WHEN octet_length({text}) > 200 "
@@ -171,8 +196,6 @@ class RowSql:
     @property
     def raw(self) -> Sql:
         """The text of the recorded columns, where their JSON hides a change."""
-        if len(self._plain) == len(self._spec.table.columns):
-            return Sql(f"{self._row}::text")
         return Sql(self._record(self._plain))
 
     @property
