@@ -126,7 +126,7 @@ class Printing(Silent):
 
     def answer(self, text: str) -> None:
         """Dimmed, so that it is told apart from remarks."""
-        self._lines(text.rstrip(), style="dim")
+        self._lines("\n".join(line.rstrip() for line in text.rstrip().splitlines()), style="dim")
 
     def table(self, table: Table) -> None:
         """Without lines: it has to be read in a terminal of 100 columns."""

@@ -83,8 +83,8 @@ class Story:
         events, speed = figures.speed(self.dba)
         self.facts["events_per_second"] = round(speed)
         self.teller.say(
-            f"{events:,} events by the application, {speed:,.0f} a second, with the ALTER TABLE in between.\n"
-            "Since then a generic function records the table; `apply` makes one for its columns again."
+            f"{events:,} events by the application, {speed:,.0f} a second. Since the ALTER TABLE a generic\n"
+            "function records the table; `apply` makes one for its columns again:"
         )
         self.kit.run("apply", "--yes")
 
@@ -143,7 +143,10 @@ class Story:
             }
             for it in attack.tamperings
         ]
-        self.teller.table(tampering.found(attack, events))
+        self.teller.say(
+            "This demonstration has looked for the three in `verify --all --json`; each is named:\n"
+            f"  {tampering.found(attack, events)}"
+        )
 
     def _take(self, steps: tuple[tuple[str, str, str], ...]) -> None:
         with cms.connect_application(self.dsn) as conn:

@@ -11,7 +11,6 @@ from psycopg import sql
 
 from pgaudit_kit.db import Connection
 from pgaudit_kit.demo.kit import DemoFailed
-from pgaudit_kit.demo.teller import Table
 
 CHANGE = """UPDATE {partition}
   SET new_values = jsonb_set(new_values, '{{price}}', '99.00') WHERE event_id = {event};"""
@@ -91,18 +90,12 @@ def named(report: str) -> dict[int, list[str]]:
     return events
 
 
-def found(attack: Attack, events: Mapping[int, Sequence[str]]) -> Table:
-    """The manipulations, each with what verification calls it. Raises DemoFailed where it missed one."""
+def found(attack: Attack, events: Mapping[int, Sequence[str]]) -> str:
+    """Each manipulation with what verification calls it. Raises DemoFailed where it missed one."""
     for it in attack.tamperings:
         if it.event_id not in events:
             raise DemoFailed(f"Event {it.event_id} was {it.what}, and verification did not name it.")
-    return Table(
-        headings=("what the superuser did", "tenant", "event", "found as"),
-        rows=[
-            (it.what, it.tenant, f"{it.event_id}", ", ".join(events[it.event_id])) for it in attack.tamperings
-        ],
-        numbers=frozenset({2}),
-    )
+    return "; ".join(f"{it.event_id} {it.what}: {', '.join(events[it.event_id])}" for it in attack.tamperings)
 
 
 def _statement(text: str, **values: object) -> sql.Composed:
