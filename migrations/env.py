@@ -8,6 +8,7 @@ context.configure(
     version_table="alembic_version",
     version_table_schema=config.attributes["schema"],
     literal_binds=True,
+    dialect_opts={"paramstyle": "named"},  # the default doubles every %
 )
 # No begin_transaction(): it would write BEGIN and COMMIT.
 context.run_migrations()

@@ -8,6 +8,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER -- sealers need not read the catalogs of others
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off -- the same digest whoever seals
 AS $fn$
     SELECT encode(sha256(convert_to(coalesce(string_agg(s.line, E'\n' ORDER BY s.line COLLATE "C"), ''), 'UTF8')), 'hex')
     FROM (

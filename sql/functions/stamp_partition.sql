@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     SELECT i.inhparent INTO STRICT v_parent FROM pg_inherits AS i WHERE i.inhrelid = p_partition;
     EXECUTE format('ALTER TABLE %s OWNER TO %I', p_partition, (
-        SELECT c.relowner::regrole::name FROM pg_class AS c WHERE c.oid = v_parent
+        SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = v_parent
     ));
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', p_partition);
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', p_partition);

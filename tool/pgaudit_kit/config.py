@@ -150,6 +150,11 @@ class Config(_Strict, frozen=True, kw_only=True):
 def check_schema(name: str) -> str:
     """Return the name of the kit's schema, or raise UsageError where it cannot be one."""
     Ident(name)
+    if re.search(r"[%'$\\\x00-\x1f\x7f]", name):
+        raise UsageError(
+            f"The kit cannot live in schema {name!r}.",
+            hint="Its name stands in the text of functions: without %, $, ', backslash and controls.",
+        )
     if name.startswith("pg_") or name in ("public", "information_schema"):
         raise UsageError(
             f"The kit cannot live in schema {name!r}.",

@@ -36,6 +36,7 @@ T = TypeVar("T")
 Connection = psycopg.Connection[Any]
 
 # What a role, a database or a hostile ALTER ROLE SET must not change under the kit's own statements.
+# Reading waits for a lock too, where somebody alters the table; it must not wait for ever.
 _PINNED = {
     "search_path": "pg_catalog, pg_temp",
     "standard_conforming_strings": "on",
@@ -43,6 +44,12 @@ _PINNED = {
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
     "row_security": "on",
+    "quote_all_identifiers": "off",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "lock_timeout": "30s",
 }
 _SET = """
 SELECT pg_catalog.set_config(s.name, s.value, false)
