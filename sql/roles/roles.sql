@@ -4,6 +4,7 @@
 DO $do$
 DECLARE
     v_role text;
+    v_default record;
 BEGIN
     FOREACH v_role IN ARRAY {{ role_names }} LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = v_role) THEN
@@ -23,5 +24,30 @@ BEGIN
     IF NOT pg_catalog.pg_has_role({{ owner_literal }}, {{ view_literal }}, 'USAGE') THEN
         EXECUTE pg_catalog.format('GRANT %I TO %I', {{ view_literal }}, {{ owner_literal }});
     END IF;
+    -- Default privileges would open what the kit's roles create to others. Those of PUBLIC on functions
+    -- and types are built in; each function and type takes them back.
+    FOR v_default IN
+        SELECT
+            r.rolname,
+            n.nspname,
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee,
+            CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+                WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' END AS what
+        FROM pg_catalog.pg_default_acl AS d
+        INNER JOIN pg_catalog.pg_roles AS r ON r.oid = d.defaclrole
+        LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = d.defaclnamespace
+        CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) AS a
+        WHERE r.rolname IN ({{ owner_literal }}, {{ view_literal }})
+            AND (n.nspname IS NULL OR n.nspname = {{ schema_name }})
+            AND a.grantee <> d.defaclrole
+            AND NOT (a.grantee = 0 AND d.defaclobjtype IN ('f', 'T') AND n.nspname IS NULL)
+        GROUP BY 1, 2, 3, 4
+    LOOP
+        EXECUTE pg_catalog.format(
+            'ALTER DEFAULT PRIVILEGES FOR ROLE %I%s REVOKE ALL ON %s FROM %s',
+            v_default.rolname, ' IN SCHEMA ' || pg_catalog.quote_ident(v_default.nspname),
+            v_default.what, v_default.grantee
+        );
+    END LOOP;
 END;
 $do$;

@@ -52,6 +52,10 @@ CREATE TYPE {{ audit }}.seal_v1 AS (
     incarnation {{ audit }}.incarnation_v1,
     fingerprint text
 );
+REVOKE ALL ON TYPE {{ audit }}.event_v1 FROM PUBLIC;
+REVOKE ALL ON TYPE {{ audit }}.block_v1 FROM PUBLIC;
+REVOKE ALL ON TYPE {{ audit }}.incarnation_v1 FROM PUBLIC;
+REVOKE ALL ON TYPE {{ audit }}.seal_v1 FROM PUBLIC;
 COMMENT ON TYPE {{ audit }}.event_v1 IS 'Event line, version 1.';
 COMMENT ON TYPE {{ audit }}.block_v1 IS 'Block header, version 1.';
 COMMENT ON TYPE {{ audit }}.incarnation_v1 IS 'Which cluster and database sealed, version 1.';
