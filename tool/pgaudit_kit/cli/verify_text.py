@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -14,8 +15,8 @@ from pgaudit_kit.verify import LEVELS, Finding, Report, TenantReport
 
 STYLES = {"ok": "green", "failed": "bold red", "unknown": "yellow", "not_run": "dim"}
 NOT_ESTABLISHED = (
-    "Not established: whether everything that happened was recorded (completeness, replay: not run), and\n"
-    "whether a superuser rewrote events, blocks and all hashes alike: no signed checkpoint outside this\n"
+    "Not established: whether everything that happened was recorded (completeness, replay: not run), and "
+    "whether a superuser rewrote events, blocks and all hashes alike: no signed checkpoint outside this "
     "database was consulted."
 )
 
@@ -24,7 +25,7 @@ def report_text(report: Report) -> RenderableType:
     """Tenants, findings, notes, and a summary that says what was established and what was not."""
     parts: list[RenderableType] = [_tenants(report), Text()] if report.tenants else []
     if report.findings:
-        parts += [*(Text(line) for line in _findings(report)), Text()]
+        parts += [*_findings(report), Text()]
     for note in report.notes:
         whose = f"{printable(note.tenant_id)}: " if note.tenant_id is not None else ""
         parts.append(Text(f"note: {whose}{printable(note.message)}"))
@@ -77,16 +78,16 @@ def _numbers(tenant: TenantReport) -> Iterator[str]:
     yield "not run" if tenant.not_covered is None else f"{tenant.not_covered:,}"
 
 
-def _findings(report: Report) -> Iterator[str]:
+def _findings(report: Report) -> Iterator[RenderableType]:
     for finding in report.findings:
-        yield f"{finding.kind}  {_place(finding)}"
-        yield f"    {printable(finding.message)}"
+        yield Text(f"{finding.kind}  {_place(finding)}")
+        yield Padding(Text(printable(finding.message)), (0, 0, 0, 4), expand=False)
     if report.findings_omitted:
-        yield f"… and {report.findings_omitted:,} more findings of these kinds"
+        yield Text(f"… and {report.findings_omitted:,} more findings of these kinds")
     for tenant in report.tenants:
         if tenant.first_broken_block is not None:
             name = printable(tenant.tenant_id)
-            yield f"First broken link of {name}: block {tenant.first_broken_block}"
+            yield Text(f"First broken link of {name}: block {tenant.first_broken_block}")
 
 
 def _place(finding: Finding) -> str:

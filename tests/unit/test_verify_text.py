@@ -1,0 +1,24 @@
+"""What `verify` tells people, laid out."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from pgaudit_kit.cli.verify_text import report_text
+from pgaudit_kit.verify import Finding, Report
+
+
+def test_long_texts_flow_and_what_a_finding_means_stays_indented() -> None:
+    message = "the event is in no block, though the last seal must have seen its transaction"
+    finding = Finding(kind="event-unsealed", level="events", message=message, tenant_id="acme", event_id=7)
+    console = Console(file=io.StringIO(), width=60, markup=False)
+    console.print(report_text(Report(verdict="failed", tenants=(), findings=(finding,))))
+    assert isinstance(console.file, io.StringIO)
+    first, *meaning = console.file.getvalue().partition("\n\n")[0].splitlines()
+    assert first == "event-unsealed  tenant acme, event 7"
+    assert all(line.startswith("    ") for line in meaning)
+    assert " ".join(line.strip() for line in meaning) == message
+    shown = console.file.getvalue().partition("Not established")[2].splitlines()
+    assert all(len(line) > 40 for line in shown[:-1])
