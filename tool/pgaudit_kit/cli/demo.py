@@ -125,8 +125,8 @@ class Printing(Silent):
         self._lines(prompt + text, style="cyan")
 
     def answer(self, text: str) -> None:
-        """Dimmed, so that it is told apart from remarks."""
-        self._lines("\n".join(line.rstrip() for line in text.rstrip().splitlines()), style="dim")
+        """Dimmed, so that it is told apart from remarks; without the empty lines, to be short."""
+        self._lines("\n".join(line.rstrip() for line in text.splitlines() if line.strip()), style="dim")
 
     def table(self, table: Table) -> None:
         """Without lines: it has to be read in a terminal of 100 columns."""
@@ -151,9 +151,8 @@ class Printing(Silent):
         self.out.print("")
         self.out.print(f"Done in {seconds:.0f} s", style="bold")
         self._lines(
-            "Triggers write the log, sealing links it into a hash chain for each tenant, and verify\n"
-            "recomputes all of it with queries of its own. Whoever rewrites the whole chain too is caught\n"
-            "only by what has left the database: docs/explanation/integrity.md says how far that goes.\n"
+            "Whoever can rewrite the log and the whole chain alike is caught only by what has left the\n"
+            "database: docs/explanation/integrity.md says how far the proof goes.\n"
             "On a database of your own: `pgaudit-kit install`, then `pgaudit-kit enable`; see README.md."
         )
 

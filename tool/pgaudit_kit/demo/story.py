@@ -78,20 +78,15 @@ class Story:
             )
             self._by_hand(BULK)
             self._take(LAST_STEPS)
-        self.teller.say("What the clients did, and what the log holds of it:")
         self.teller.table(figures.reconcile(self.dba, work))
         events, speed = figures.speed(self.dba)
         self.facts["events_per_second"] = round(speed)
-        self.teller.say(
-            f"{events:,} events by the application, {speed:,.0f} a second. Since the ALTER TABLE a generic\n"
-            "function records the table; `apply` makes one for its columns again:"
-        )
-        self.kit.run("apply", "--yes")
+        self.teller.say(f"{events:,} events by the application, {speed:,.0f} a second.")
 
     def read(self) -> dict[str, int]:
         """What an auditor reads; returns which event each step of the article's history is."""
         self.teller.chapter("Read: who did what, for whom, and what was there before")
-        self._by_hand(CREATE_AUDITOR)
+        self._by_hand(CREATE_AUDITOR, show_status=False)
         with psycopg.connect(self.dsn, user="auditor", autocommit=True) as auditor:
             tenants, total = figures.by_tenant(auditor)
             article = figures.article(auditor, "Launch")
@@ -125,7 +120,7 @@ class Story:
             self.dba, changed, deleted, tenant=TENANT, inserted_for=OTHER_TENANT, actor=CARL
         )
         for statement in attack.statements:
-            self._by_hand(statement)
+            self._by_hand(statement, show_status=False)
         return attack
 
     def verify_again(self, attack: Attack) -> None:
@@ -167,10 +162,10 @@ class Story:
     def _run(self, statement: sql.SQL | sql.Composed) -> str:
         return self.dba.execute(statement).statusmessage or ""
 
-    def _by_hand(self, statement: sql.SQL | sql.Composed) -> None:
+    def _by_hand(self, statement: sql.SQL | sql.Composed, *, show_status: bool = True) -> None:
         self.teller.typed(SUPERUSER, statement.as_string(self.dba))
         status = self._run(statement)
-        if any(map(str.isdigit, status)):  # a number of rows: DDL has nothing to tell
+        if show_status:
             self.teller.answer(status)
 
     def _refused(self, conn: Connection, prompt: str, statement: sql.SQL | sql.Composed) -> None:
