@@ -37,23 +37,42 @@ BEGIN
             USING ERRCODE = 'invalid_transaction_state',
             HINT = 'Call it in a transaction of its own.';
     END IF;
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'this server is a standby: seals are made on the primary'
+            USING ERRCODE = 'read_only_sql_transaction',
+            HINT = 'Call seal() on the primary; after a failover, on the server that was promoted.';
+    END IF;
     BEGIN
         -- Conflicts with itself and lets pg_dump pass, which would else stop all sealing while it runs.
         LOCK TABLE {{ audit }}.seal_lock IN SHARE UPDATE EXCLUSIVE MODE NOWAIT;
     EXCEPTION WHEN lock_not_available THEN
         RETURN 0; -- another seal is at work
     END;
-    SELECT * INTO STRICT v_state FROM {{ audit }}.seal_state;
+    SELECT * INTO v_state FROM {{ audit }}.seal_state;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'this copy of the database was restored without the log''s data'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = format('DROP SCHEMA %I CASCADE, and run pgaudit-kit install.', {{ schema_name }});
+    END IF;
     SELECT s.system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer,
         d.oid::bigint, v_state.event_id_boundary
     INTO v_here
     FROM pg_control_system() AS s
     INNER JOIN pg_database AS d ON d.datname = current_database();
     v_new_incarnation := coalesce(
-        v_state.system_identifier <> v_here.system_identifier OR v_state.database_oid <> v_here.database_oid, false
+        v_state.system_identifier <> v_here.system_identifier OR v_state.database_oid <> v_here.database_oid
+            OR v_state.own_oid <> (SELECT s.tableoid::bigint FROM {{ audit }}.seal_state AS s), -- restored in place
+        false
     );
     IF v_new_incarnation THEN
         -- Transaction ids may have started anew: what is here already is told by its number, not by theirs.
+        PERFORM FROM {{ audit }}.change_events AS e GROUP BY e.event_id HAVING count(*) > 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'the log holds several events of one number: it was restored while triggers recorded'
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Restore again into an empty database: all at once, or with the sections pre-data, data and '
+                    'post-data in this order. Data alone belongs into a schema without triggers.';
+        END IF;
         SELECT max(e.event_id) INTO v_highest FROM {{ audit }}.change_events AS e;
         SELECT q.last_value INTO v_here.event_id_boundary FROM {{ audit }}.event_id_seq AS q;
         IF v_here.event_id_boundary < v_highest THEN -- a copy that left sequences out
@@ -191,17 +210,18 @@ BEGIN
         v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes,
         v_snapshot::text, v_here, {{ audit }}.config_fingerprint()
     );
-    UPDATE {{ audit }}.seal_state
+    UPDATE {{ audit }}.seal_state AS s
     SET log_size = v_log_size + 1,
         snapshot = v_snapshot,
         sealed_at = v_sealed_at,
         system_identifier = v_here.system_identifier,
         timeline = v_here.timeline,
         database_oid = v_here.database_oid,
+        own_oid = s.tableoid::bigint,
         event_id_boundary = v_here.event_id_boundary,
         drained_above = v_state.drained_above,
         drained_at_xid = CASE
-            WHEN v_new_incarnation THEN pg_snapshot_xmax(v_snapshot)::text::bigint
+            WHEN v_new_incarnation THEN v_own -- later than any that took a number up to the boundary
             WHEN pg_snapshot_xmin(v_snapshot)::text::bigint < v_state.drained_at_xid THEN v_state.drained_at_xid
         END;
     IF v_new_incarnation THEN

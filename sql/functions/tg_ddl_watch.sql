@@ -37,6 +37,9 @@ BEGIN
     IF v_touched IS NULL AND v_triggers IS NOT TRUE THEN
         RETURN;
     END IF;
+    IF NOT (SELECT q.is_called FROM {{ audit }}.event_id_seq AS q) THEN
+        RETURN; -- the log is being restored (pg_restore --data-only): numbers from here would be taken twice
+    END IF;
     FOR v_table IN
         WITH RECURSIVE above_audited AS (
             SELECT t.table_id, t.relation::oid AS relation

@@ -7,7 +7,7 @@ SELECT
     NULL::text AS parent,
     pg_get_functiondef(p.oid) || E'\n' || p.proowner::regrole::text || E'\n' || coalesce((
         SELECT string_agg(a.item, ',' ORDER BY a.item)
-        FROM (SELECT unnest(p.proacl)::text AS item) AS a
+        FROM (SELECT unnest(coalesce(p.proacl, acldefault('f', p.proowner)))::text AS item) AS a
     ), '-') AS definition,
     obj_description(p.oid, 'pg_proc') AS comment,
     format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS target
@@ -19,7 +19,7 @@ SELECT
     'view', c.relname, NULL, NULL,
     pg_get_viewdef(c.oid) || E'\n' || c.relowner::regrole::text || E'\n' || coalesce((
         SELECT string_agg(a.item, ',' ORDER BY a.item)
-        FROM (SELECT unnest(c.relacl)::text AS item) AS a
+        FROM (SELECT unnest(coalesce(c.relacl, acldefault('r', c.relowner)))::text AS item) AS a
     ), '-'),
     obj_description(c.oid, 'pg_class'),
     format('%I.%I', n.nspname, c.relname)

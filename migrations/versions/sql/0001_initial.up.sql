@@ -279,6 +279,7 @@ CREATE TABLE {{ audit }}.seal_state (
     system_identifier bigint,
     timeline integer,
     database_oid bigint,
+    own_oid bigint,
     event_id_boundary bigint NOT NULL,
     drained_at_xid bigint,
     drained_above bigint,
@@ -301,6 +302,7 @@ COMMENT ON COLUMN {{ audit }}.seal_state.sealed_at IS 'Time of the last seal rec
 COMMENT ON COLUMN {{ audit }}.seal_state.system_identifier IS 'Cluster that sealed last; another one begins a new incarnation.';
 COMMENT ON COLUMN {{ audit }}.seal_state.timeline IS 'Its timeline.';
 COMMENT ON COLUMN {{ audit }}.seal_state.database_oid IS 'Its database.';
+COMMENT ON COLUMN {{ audit }}.seal_state.own_oid IS 'OID of this table; another one tells that it was restored in place.';
 COMMENT ON COLUMN {{ audit }}.seal_state.event_id_boundary IS 'Events up to here belong to earlier incarnations.';
 COMMENT ON COLUMN {{ audit }}.seal_state.drained_at_xid IS 'Until every transaction below it has ended, events up to the boundary are looked for one by one.';
 COMMENT ON COLUMN {{ audit }}.seal_state.drained_above IS 'Highest event in a block when the incarnation began; what was under way then has higher numbers.';

@@ -1,0 +1,129 @@
+"""pg_dump and pg_restore: what comes back is audited as before, and the chain goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import Servers
+from tests.kit import Kit
+from tests.restore.programs import call, last_xid, newest
+from tests.restore.story import assert_goes_on, build, incarnations, lines, work
+from tests.sealing import assert_sound, seal, seal_all, sealed_once
+from tests.servers import Database, PgServer, connect, find_servers
+
+
+def dump(source: PgServer, name: str, target: Path, *options: str, reader: PgServer | None = None) -> Path:
+    call(newest(source, reader or source), "pg_dump", *options, "--file", target, source.dsn(name))
+    return target
+
+
+def restore(source: Path, target: Database, *options: str, code: int | None = 0) -> str:
+    return call(newest(target.server), "pg_restore", *options, "--dbname", target.dsn, source, code=code)
+
+
+@pytest.fixture
+def source(server: PgServer) -> str:
+    """The name of an audited database, to which nobody is connected."""
+    return server.template("restore", build)
+
+
+@pytest.fixture
+def copy(server: PgServer) -> Iterator[Database]:
+    with server.database() as database:
+        yield database
+
+
+def source_lines(server: PgServer, name: str) -> list[str]:
+    with psycopg.connect(server.dsn(name), autocommit=True) as conn:
+        return lines(conn)
+
+
+SHAPES: dict[str, tuple[list[str], list[list[str]]]] = {
+    "custom": (["-Fc"], [[]]),
+    "two jobs": (["-Fd", "-j2"], [["-j2"]]),
+    "sections": (["-Fc"], [["--section=pre-data"], ["--section=data"], ["--section=post-data"]]),
+    "one transaction": (["-Fc"], [["--single-transaction"]]),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_restored_database_goes_on(
+    server: PgServer, source: str, copy: Database, tmp_path: Path, shape: str
+):
+    dumping, restoring = SHAPES[shape]
+    file = dump(server, source, tmp_path / "dump", *dumping)
+    for options in restoring:
+        restore(file, copy, *options)
+    assert lines(copy) == source_lines(server, source)
+    assert Kit(copy.dsn).plan() == []
+    assert_goes_on(copy)
+
+
+def test_a_plain_dump_goes_on(server: PgServer, source: str, copy: Database, tmp_path: Path):
+    file = dump(server, source, tmp_path / "dump.sql")
+    call(newest(server), "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-f", file, "-d", copy.dsn)
+    assert lines(copy) == source_lines(server, source)
+    assert Kit(copy.dsn).plan() == []
+    assert_goes_on(copy)
+
+
+def test_transaction_ids_that_start_lower_seal_nothing_twice(
+    server: PgServer, source: str, copy: Database, tmp_path: Path
+):
+    """As from a server that has used up far more of them; event numbers tell what is in the log."""
+    restore(dump(server, source, tmp_path / "dump", "-Fc"), copy)
+    ahead = last_xid(copy) + 1_000_000
+    with copy.transaction():
+        copy.execute(
+            "ALTER TABLE audit.change_events DISABLE TRIGGER USER;"
+            f"UPDATE audit.change_events SET transaction_id = transaction_id + {ahead} WHERE event_id NOT IN"
+            " (SELECT unnest(b.event_ids) FROM audit.blocks AS b);"
+            "UPDATE audit.seal_state SET snapshot ="
+            f" format('%1$s:%1$s:', pg_snapshot_xmax(snapshot)::text::bigint + {ahead})::pg_snapshot;"
+            "ALTER TABLE audit.change_events ENABLE ALWAYS TRIGGER append_only_row;"
+            "ALTER TABLE audit.change_events ENABLE ALWAYS TRIGGER append_only_truncate"
+        )
+    assert_goes_on(copy)
+
+
+def test_from_one_server_to_another(servers: Servers, copy: Database, tmp_path: Path):
+    """Also over major versions: the plan tells what PostgreSQL prints otherwise from drift."""
+    for name in find_servers().versions:
+        other = servers[name]
+        if other.version_num >= copy.server.version_num:
+            continue
+        original = other.template("restore", build)
+        roles = tmp_path / "roles.sql"
+        bindir = newest(copy.server)
+        call(bindir, "pg_dumpall", "--roles-only", "--file", roles, "--dbname", other.dsn())
+        call(bindir, "psql", "-Xq", "-f", roles, "-d", copy.dsn)  # those that exist are errors
+        restore(dump(other, original, tmp_path / "dump", "-Fc", reader=copy.server), copy)
+        assert lines(copy) == source_lines(other, original)
+        kit = Kit(copy.dsn)
+        reason = f"made on PostgreSQL {other.major}; {copy.server.major} prints it otherwise"
+        assert {change["why"] for change in kit.changes()} <= {reason}
+        kit("apply", "--yes")
+        assert kit.plan() == []
+        assert_goes_on(copy)
+        return
+    pytest.skip("no older server")
+
+
+def test_what_was_under_way_during_the_first_seal_is_sealed_later(
+    server: PgServer, source: str, copy: Database, tmp_path: Path
+):
+    restore(dump(server, source, tmp_path / "dump", "-Fc"), copy)
+    with connect(copy, autocommit=False) as other:
+        work(other, 3)
+        seal(copy)
+        work(copy, 4)
+        seal(copy)
+        other.commit()
+    seal_all(copy)
+    assert_sound(copy)
+    assert sealed_once(copy)
+    assert incarnations(copy) == 1
