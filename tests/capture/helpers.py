@@ -6,9 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from pgaudit_kit.catalog import read_installation, read_tables
+from pgaudit_kit.install.tables import from_registry, registered_for, spec_of
+from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.render import Roles, Templates, capture_units
 from tests.kit import Answer, run
 from tests.servers import Database
 
@@ -96,6 +101,8 @@ class Audited:
                 " WHERE table_id = %s",
                 [self.table_id],
             )
+        elif self.mode == "unguarded":
+            self.db.execute(unguarded(self.db, self.table).encode())
 
     def seen(self) -> None:
         """Leave out of `events` what is there by now."""
@@ -116,6 +123,21 @@ class Audited:
         for statement in statements:
             self.db.execute(statement.encode())
         return self.events(before)
+
+
+def unguarded(db: Database, table: str) -> str:
+    """The function as it is where no event trigger can be made: it reads the catalogs for each row."""
+    with psycopg.connect(db.dsn, autocommit=True) as conn:
+        templates = Templates("audit", personal_context=("ip", "user_agent"))
+        installation = read_installation(conn, templates)
+        (found,) = read_tables(conn, templates, [QualifiedName.parse(table)])
+    registered = registered_for(found, installation.registered)
+    assert registered is not None
+    declared = from_registry(registered, found)
+    spec = spec_of(declared, found, registered, table_id=registered.table_id, specialised=False)
+    name = f"tg_capture_{spec.table_id}"
+    (unit,) = [unit for unit in capture_units(templates, spec) if unit.objects[0].name == name]
+    return f"SET ROLE {Roles().owner};\n{unit.sql};\nRESET ROLE"
 
 
 def events(db: Database, after: int = 0, oid: int | None = None, *, control: bool = False) -> list[Event]:

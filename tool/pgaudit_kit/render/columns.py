@@ -48,6 +48,8 @@ _FAITHFUL = {
 }
 """Types of which no two values have the same JSON."""
 _FLOATS = {700, 701, 1021, 1022}
+_NAMES = {24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191}
+"""regclass and its kin, whose text is a name."""
 _SETTINGS: dict[str, tuple[str, set[int]]] = {
     "timezone": ("'UTC'", {1082, 1083, 1114, 1184, 1266, 1182, 1183, 1115, 1185, 1270, 3908, 3910, 3912}),
     "datestyle": ("'ISO'", {1082, 1114, 1184, 1182, 1115, 1185, 3908, 3910, 3912}),
@@ -55,6 +57,7 @@ _SETTINGS: dict[str, tuple[str, set[int]]] = {
     "bytea_output": ("'hex'", {17, 1001}),
     "extra_float_digits": ("1", _FLOATS | {600, 601, 602, 603, 604, 628, 718}),
     "lc_monetary": ("'C'", {790, 791}),
+    "quote_all_identifiers": ("off", _NAMES),
 }
 _INDIFFERENT = {
     16, 18, 19, 20, 21, 23, 25, 26, 114, 650, 829, 869, 774, 1000, 1002, 1003, 1005, 1007, 1009, 1014,
