@@ -5,13 +5,15 @@
 -- object:   policy personal_values_select_view on audit.personal_values
 -- requires: tables/tenant_readers.sql
 -- purpose:  the reading views show a tenant's log to those who may read it, every log to auditors
--- In a view's policy current_user is whoever reads; both subqueries run once for a query.
+-- In a view's policy current_user is whoever reads; both subqueries run once for a query. A role that was
+-- dropped since is left out by the join: asking about it would be an error for every reader.
 DROP POLICY IF EXISTS blocks_select_view ON {{ audit }}.blocks;
 CREATE POLICY blocks_select_view ON {{ audit }}.blocks
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY (ARRAY(
         SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
+        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -20,7 +22,8 @@ CREATE POLICY chain_heads_select_view ON {{ audit }}.chain_heads
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY (ARRAY(
         SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
+        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -29,7 +32,8 @@ CREATE POLICY change_events_select_view ON {{ audit }}.change_events
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY (ARRAY(
         SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
+        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -38,7 +42,8 @@ CREATE POLICY personal_keys_select_view ON {{ audit }}.personal_keys
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY (ARRAY(
         SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
+        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -47,7 +52,8 @@ CREATE POLICY personal_values_select_view ON {{ audit }}.personal_values
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY (ARRAY(
         SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        WHERE pg_catalog.pg_has_role(current_user, r.role, 'usage')
+        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
+        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
