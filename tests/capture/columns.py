@@ -37,8 +37,10 @@ FLOATS = st.sampled_from(
     ["0", "-0", "1.5", "NaN", "Infinity", "-Infinity", "1e300", "1e-300", "0.30000000000000004"]
 )
 MOMENTS = st.sampled_from(
-    ["infinity", "-infinity", "2020-03-29 01:30:00+00", "2020-03-29 01:30:00.000001+00"]
-    + ["0044-03-15 12:00:00+00 BC", "12020-01-01 00:00:00+00"]
+    [
+        *("infinity", "-infinity", "2020-03-29 01:30:00+00", "2020-03-29 01:30:00.000001+00"),
+        *("0044-03-15 12:00:00+00 BC", "12020-01-01 00:00:00+00"),
+    ]
 )
 DATES = st.sampled_from(["infinity", "2020-02-29", "0044-03-15 BC", "12020-01-01"])
 JSONB = st.sampled_from(
@@ -157,7 +159,8 @@ def types_of(db: Database) -> dict[str, tuple[str, Values]]:
             columns[f"ext_{kind}"] = (f"public.{kind}", values)
     with contextlib.suppress(psycopg.errors.FeatureNotSupported):  # built without ICU
         db.execute(
-            b"CREATE COLLATION public.loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)"
+            b"CREATE COLLATION public.loose"
+            b" (provider = icu, locale = 'und-u-ks-level1', deterministic = false)"
         )
         columns["loose"] = ("text COLLATE public.loose", choice("a", "A", "b"))
     return columns
