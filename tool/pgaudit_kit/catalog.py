@@ -46,14 +46,17 @@ def read_installation(conn: Connection, templates: Templates) -> Installation:
         registered = tuple(
             _registered(row) for row in _rows(conn, templates.render("queries/registered.sql"))
         )
+    objects = tuple(_object(row) for row in _rows(conn, templates.render("queries/objects.sql")))
     return Installation(
         schema_exists=_one(conn, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", (schema,)),
         revision=revision,
-        objects=tuple(_object(row) for row in _rows(conn, templates.render("queries/objects.sql"))),
+        objects=objects,
         settings=settings,
         registered=registered,
         missing_roles=_missing_roles(conn, templates.roles),
-        event_triggers_allowed=event_triggers_allowed(conn),
+        # Where they are, whoever looks wants them to stay, also one who could not have made them.
+        event_triggers_allowed=any(item.id.kind == "event trigger" for item in objects)
+        or event_triggers_allowed(conn),
     )
 
 
