@@ -27,8 +27,12 @@ COMMANDS: tuple[str, ...] = (
     "apply",
     "enable",
     "disable",
+    "status",
+    "doctor",
     "seal",
+    "verify",
     "server",
+    "demo",
     "uninstall",
 )
 """The commands in the order of the help. Each is `command` in the module of its name in this folder;

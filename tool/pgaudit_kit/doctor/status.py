@@ -1,0 +1,117 @@
+"""What there is: audited tables, sealing, partitions, sizes; from estimates and no more than a day of log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from pgaudit_kit.doctor.model import Row
+from pgaudit_kit.doctor.source import DEFAULT_LIMIT, UNSEALED_LIMIT, Sealing, Source
+from pgaudit_kit.model import RegisteredTable, Table
+
+TODAY_LIMIT_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedTable:
+    """One audited table."""
+
+    name: str
+    exists: bool
+    tenant: dict[str, Any]
+    operations: tuple[str, ...]
+    excluded: tuple[str, ...]
+    personal: tuple[str, ...]
+    version: int
+    specialised: bool
+    events_today: int | None
+    """None where counting would have taken too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The state of an installation."""
+
+    tables: tuple[AuditedTable, ...]
+    sealing: Sealing
+    partitions: list[Row]
+    sizes: list[Row]
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON."""
+        sealing = self.sealing
+        return {
+            "tables": self.tables,
+            "sealing": {
+                "last_seal_at": sealing.sealed_at,
+                "last_seal_age_s": _rounded(sealing.age_s),
+                "unsealed": None if sealing.unsealed is None else min(sealing.unsealed, UNSEALED_LIMIT),
+                "unsealed_is_more": (sealing.unsealed or 0) > UNSEALED_LIMIT,
+                "oldest_unsealed_s": _rounded(sealing.oldest_unsealed_s),
+                "blocks": sealing.blocks,
+                "sealed_events": sealing.sealed_events,
+                "tenants": sealing.tenants,
+            },
+            "partitions": [
+                {
+                    "table": row["name"],
+                    "partitions": row["partitions"],
+                    "newest_bound": row["newest_bound"],
+                    "ahead_s": _rounded(row["ahead_s"]),
+                    "rows_in_default": row["in_default"] and min(row["in_default"], DEFAULT_LIMIT),
+                }
+                for row in self.partitions
+            ],
+            "sizes": [
+                {"table": row["name"], "bytes": row["bytes"], "estimated_rows": row["rows"]}
+                for row in self.sizes
+            ],
+        }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def read_status(source: Source) -> Status:
+    """The state of the installation now."""
+    today = _events_today(source)
+    return Status(
+        tables=tuple(_table(row, source.tables.get(row.relation), today) for row in source.enabled),
+        sealing=source.sealing,
+        partitions=source.partitions,
+        sizes=source.rows("status/sizes"),
+    )
+
+
+def _events_today(source: Source) -> dict[int, int] | None:
+    conn = source.conn
+    try:
+        with conn.transaction():
+            conn.execute("SELECT set_config('statement_timeout', %s, true)", (str(TODAY_LIMIT_MS),))
+            return {row["table_id"]: row["events"] for row in source.rows("status/events_today")}
+    except psycopg.errors.QueryCanceled:
+        return None
+
+
+def _table(row: RegisteredTable, table: Table | None, today: dict[int, int] | None) -> AuditedTable:
+    def columns(attnums: tuple[int, ...], declared: list[str]) -> tuple[str, ...]:
+        if table is None:
+            return tuple(declared)
+        found = (table.by_attnum(attnum) for attnum in attnums)
+        return tuple(column.name for column in found if column is not None)
+
+    said = row.declaration
+    return AuditedTable(
+        name=(table.name if table else row.name).display,
+        exists=table is not None,
+        tenant=said["tenant"],
+        operations=tuple(said["operations"]),
+        excluded=columns(row.excluded_attnums, said["exclude"]),
+        personal=columns(row.personal_attnums, said["personal"]),
+        version=row.table_version,
+        specialised=row.specialised,
+        events_today=None if today is None else today.get(row.table_id, 0),
+    )
