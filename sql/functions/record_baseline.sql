@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION {{ audit }}.record_baseline(p_table_id integer)
 RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
-SET row_security = off -- rather fail than leave out rows that a policy hides
+SET row_security = on -- off would be an error for the log itself
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 SET intervalstyle = 'iso_8601'
@@ -21,6 +21,11 @@ DECLARE
     v_events bigint;
 BEGIN
     SELECT * INTO STRICT v_table FROM {{ audit }}.audited_tables AS t WHERE t.table_id = p_table_id;
+    IF row_security_active(v_table.relation::oid) THEN
+        RAISE EXCEPTION 'row security of % would leave rows out of the baseline', v_table.relation::regclass
+            USING ERRCODE = 'insufficient_privilege',
+            HINT = 'Run the command as the owner of the table, or as a role with BYPASSRLS.';
+    END IF;
     v_key_is_personal := v_table.key_attnums && v_table.personal_attnums;
     v_tenant := CASE v_table.declaration #>> '{tenant,kind}'
         WHEN 'value' THEN v_table.declaration #>> '{tenant,name}'
