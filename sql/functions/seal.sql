@@ -87,6 +87,11 @@ BEGIN
             'after', to_jsonb(v_here)
         ));
     END IF;
+    IF (SELECT q.last_value FROM {{ audit }}.event_id_seq AS q) < v_state.highest_event_id THEN
+        -- pg_restore --data-only sets sequences back, whatever else it could not restore
+        PERFORM setval({{ event_id_seq }}, v_state.highest_event_id);
+        PERFORM {{ audit }}.record_control('sequence-set-back', jsonb_build_object('to', v_state.highest_event_id));
+    END IF;
     v_draining := v_new_incarnation OR v_state.drained_at_xid IS NOT NULL;
 
     -- How far back to look: what the last snapshot did not see has an id from its xmin on, so it began
@@ -169,6 +174,9 @@ BEGIN
         END IF;
         CONTINUE WHEN v_batch.tenant_id IS NULL;
         v_sealed := v_sealed + cardinality(v_batch.event_ids);
+        v_state.highest_event_id := greatest(
+            v_state.highest_event_id, v_batch.event_ids[cardinality(v_batch.event_ids)]
+        );
         IF v_batch.tenant_id = '_system' THEN
             -- the kit's own tenant comes last, and its last block is the seal record
             IF v_last_system IS NOT NULL THEN
@@ -219,6 +227,7 @@ BEGIN
         database_oid = v_here.database_oid,
         own_oid = s.tableoid::bigint,
         event_id_boundary = v_here.event_id_boundary,
+        highest_event_id = v_state.highest_event_id,
         drained_above = v_state.drained_above,
         drained_at_xid = CASE
             WHEN v_new_incarnation THEN v_own -- later than any that took a number up to the boundary

@@ -15,6 +15,7 @@ CREATE TABLE {{ audit }}.seal_state (
     database_oid bigint,
     own_oid bigint,
     event_id_boundary bigint NOT NULL,
+    highest_event_id bigint NOT NULL DEFAULT 0,
     drained_at_xid bigint,
     drained_above bigint,
     CONSTRAINT seal_state_only_row_pk PRIMARY KEY (only_row),
@@ -38,6 +39,7 @@ COMMENT ON COLUMN {{ audit }}.seal_state.timeline IS 'Its timeline.';
 COMMENT ON COLUMN {{ audit }}.seal_state.database_oid IS 'Its database.';
 COMMENT ON COLUMN {{ audit }}.seal_state.own_oid IS 'OID of this table; another one tells that it was restored in place.';
 COMMENT ON COLUMN {{ audit }}.seal_state.event_id_boundary IS 'Events up to here belong to earlier incarnations.';
+COMMENT ON COLUMN {{ audit }}.seal_state.highest_event_id IS 'Highest event in a block; the sequence of numbers must not fall behind it.';
 COMMENT ON COLUMN {{ audit }}.seal_state.drained_at_xid IS 'Until every transaction below it has ended, events up to the boundary are looked for one by one.';
 COMMENT ON COLUMN {{ audit }}.seal_state.drained_above IS 'Highest event in a block when the incarnation began; what was under way then has higher numbers.';
 COMMENT ON TABLE {{ audit }}.seal_horizon IS 'Some earlier seals; tells how far back in time a seal must look.';

@@ -1,0 +1,54 @@
+"""pg_upgrade: the log is as it was, capture and chain go on."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.kit import Kit
+from tests.restore.clusters import place
+from tests.restore.programs import call
+from tests.restore.story import assert_goes_on, build, lines
+from tests.sealing import one
+from tests.servers import find_servers
+
+
+def test_pg_upgrade_goes_on() -> None:
+    """OIDs and numbers of columns stay as they are, the system identifier does not."""
+    found = find_servers().binaries
+    if len(found) < 2:
+        pytest.skip("one version of PostgreSQL alone")
+    old_binaries, new_binaries = sorted(found.values(), key=lambda binaries: binaries.major)[:2]
+    with place(old_binaries) as before, place(new_binaries) as after:
+        old = before.initialize("old")
+        with before.running(old):
+            build(old.dsn())
+            with psycopg.connect(old.dsn(), autocommit=True) as conn:
+                conn.execute(
+                    "CREATE TABLE public.g (gone int, id int PRIMARY KEY, email text);"
+                    "ALTER TABLE public.g DROP COLUMN gone"
+                )
+                Kit(old.dsn())("enable", "public.g", "--personal", "email")
+                expected = lines(conn)
+                fingerprints = "SELECT audit.config_fingerprint()"
+                fingerprint = one(conn, fingerprints)
+        no_checksums = ["--no-data-checksums"] if new_binaries.major >= 18 else []
+        new = after.initialize("new", *no_checksums)
+        call(
+            new_binaries.bindir, "pg_upgrade", "--old-bindir", old_binaries.bindir, "--new-bindir",
+            new_binaries.bindir, "--old-datadir", old.data_dir, "--new-datadir", new.data_dir, "--username",
+            "postgres", "--socketdir", new.socket_dir, "--no-sync",
+            **after.account.subprocess_options(), cwd=new.socket_dir,
+        )  # fmt: skip
+        with after.running(new), psycopg.connect(new.dsn(), autocommit=True) as conn:
+            assert lines(conn) == expected
+            assert one(conn, fingerprints) != fingerprint, "xmin of every function and trigger is new"
+            kit = Kit(new.dsn())
+            assert {kind for _, kind, _ in kit.plan()} <= {"view"}, "which 16 and later print otherwise"
+            assert_goes_on(conn)
+            kit("apply", "--yes")
+            assert kit.plan() == []
+            conn.execute("INSERT INTO public.g (id, email) VALUES (1, 'me@example.org')")
+            query = "SELECT new_values FROM audit.change_events ORDER BY event_id DESC LIMIT 1"
+            assert one(conn, query) == {"id": 1}
+            assert_goes_on(conn, new=0, n=5)
