@@ -7,6 +7,7 @@ import click
 from pgaudit_kit.cli.app import App, confirm_options, pass_app
 from pgaudit_kit.cli.output import output_options
 from pgaudit_kit.cli.planning import carry_out, configured
+from pgaudit_kit.cli.sealing_hint import sealing_hint
 
 
 @click.command(name="install")
@@ -22,4 +23,6 @@ def command(app: App, yes: bool, dry_run: bool) -> None:
       pgaudit-kit --dsn service=shop install --dry-run > install.sql
     """  # noqa: D301
     with app.connect() as conn:
-        carry_out(app, conn, configured(app), yes=yes, dry_run=dry_run, question="Install this?")
+        done = carry_out(app, conn, configured(app), yes=yes, dry_run=dry_run, question="Install this?")
+        if done is not None and (hint := sealing_hint(conn, app.schema)):
+            app.out.info(hint)

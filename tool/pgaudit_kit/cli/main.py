@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "status",
     "doctor",
     "seal",
+    "run",
     "verify",
     "server",
     "demo",

@@ -2,47 +2,47 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
-
 import click
-from psycopg import sql
 
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
-from pgaudit_kit.cli.planning import require_installed
+from pgaudit_kit.cli.run import connect, make_log, stopped_by_signals
+from pgaudit_kit.worker import Worker, require_seal, seal
 
 
 @click.command(name="seal")
-@click.option("--every", "seconds", type=click.FloatRange(min=0.05), help="Go on sealing, every SECONDS.")
+@click.option(
+    "--every",
+    "seconds",
+    type=click.FloatRange(min=0.05),
+    metavar="SECONDS",
+    help="Go on sealing, until SIGTERM or Ctrl-C.",
+)
 @output_options
 @pass_app
 def command(app: App, seconds: float | None) -> None:
     """Seal what has been committed into the hash chain.
+
+    Needs a member of pgaudit_kit_sealer. `pgaudit-kit run` keeps the partitions too.
 
     \b
     Example:
       pgaudit-kit seal
       pgaudit-kit seal --every 1
     """  # noqa: D301
-    stop = threading.Event()
-    if seconds is not None:
-        signal.signal(signal.SIGTERM, lambda number, frame: _stop(stop, number, frame))
-    total = 0
-    with app.connect() as conn:
-        require_installed(app, conn)
-        query = sql.SQL("SELECT {}()").format(sql.Identifier(app.schema, "seal"))
-        while True:
-            row = conn.execute(query).fetchone()
-            sealed = row[0] if row else 0
-            total += sealed
-            if seconds is None or stop.wait(seconds):
-                break
-            if sealed:
-                app.out.info(f"Sealed {sealed:,} events.")
-    app.out.emit({"sealed": total}, f"Sealed {total:,} events.")
-
-
-def _stop(event: threading.Event, number: int, frame: FrameType | None) -> None:
-    event.set()
+    if seconds is None:
+        with app.connect() as conn:
+            require_seal(conn, app.schema)
+            sealed = seal(conn, app.schema)
+    else:
+        with stopped_by_signals() as stop:
+            worker = Worker(
+                lambda: connect(app),
+                app.schema,
+                every=seconds,
+                maintain_every=None,
+                stop=stop,
+                log=make_log(app),
+            )
+            sealed = worker.run().sealed
+    app.out.emit({"sealed": sealed}, f"Sealed {sealed:,} events.")

@@ -1,0 +1,176 @@
+"""`pgaudit-kit run` and `seal`: signals, output, exit codes, the systemd unit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from pgaudit_kit.cli.run import unit_text
+from pgaudit_kit.cli.sealing_hint import cron_statements
+from tests.kit import Kit, run
+from tests.servers import Database
+
+TOTALS = {"version", "sealed", "partitions_made", "rows_moved", "reconnects"}
+
+
+@contextmanager
+def started(dsn: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own; killed where the test did not end it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pgaudit_kit", "--dsn", dsn, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+def line_with(process: subprocess.Popen[str], is_it: Callable[[str], bool]) -> str:
+    """The first line of stderr that is the one."""
+    assert process.stderr
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if is_it(line):
+            return line
+    raise AssertionError(f"ended without that line: {seen}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_worker_cleanly(kit_db: Database, number: signal.Signals) -> None:
+    with started(kit_db.dsn, "run", "--every", "0.1") as process:
+        line_with(process, lambda line: "sealed  events=1" in line)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "stopped" in err
+    assert out == "Sealed 1 events, made 0 partitions.\n"
+    assert "Traceback" not in err
+
+
+@pytest.mark.any_server
+def test_json_lines(kit_db: Database) -> None:
+    with started(kit_db.dsn, "run", "--json") as process:
+        sealed = json.loads(line_with(process, lambda line: '"sealed"' in line))
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+    assert sealed["level"] == "info"
+    assert sealed["events"] == 1
+    assert all(json.loads(line)["timestamp"] for line in err.splitlines())
+    answer = json.loads(out)
+    assert set(answer) == TOTALS
+    assert answer["sealed"] == 1
+
+
+@pytest.mark.any_server
+def test_quiet_leaves_warnings(kit_db: Database) -> None:
+    with started(kit_db.dsn, "-q", "run", "--every", "0.05") as process:
+        for _ in range(200):
+            row = kit_db.execute("SELECT sealed_at IS NOT NULL FROM audit.seal_state").fetchone()
+            if row and row[0]:
+                break
+            kit_db.execute("SELECT pg_sleep(0.05)")
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.any_server
+def test_seal_every_goes_on_until_it_is_told_to_stop(kit_db: Database) -> None:
+    with started(kit_db.dsn, "seal", "--every", "0.1", "--json") as process:
+        line_with(process, lambda line: '"sealed"' in line)
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert json.loads(out) == {"version": 1, "sealed": 1}
+
+
+def test_seal_once(kit_db: Database) -> None:
+    kit = Kit(kit_db.dsn)
+    assert kit("seal", "--json").json == {"version": 1, "sealed": 1}
+    assert kit("seal").out == "Sealed 0 events.\n"
+
+
+@pytest.mark.any_server
+def test_a_sealer_needs_no_more_than_its_role(kit_db: Database) -> None:
+    sealer = kit_db.role()
+    kit_db.execute(f"GRANT pgaudit_kit_sealer TO {sealer}")
+    assert Kit(make_conninfo(kit_db.dsn, user=sealer))("seal").out == "Sealed 1 events.\n"
+
+
+@pytest.mark.any_server
+@pytest.mark.parametrize("command", ["run", "seal"])
+def test_exit_codes(db: Database, command: str, tmp_path: Path) -> None:
+    assert Kit(db.dsn)(command, "--json", code=4).json["error"]["id"] == "not-installed"
+    assert run("--dsn", f"host={tmp_path}", command).code == 3
+    assert run(command, "--every", "0").code == 2
+
+
+@pytest.mark.any_server
+@pytest.mark.parametrize("command", ["run", "seal"])
+def test_a_stranger_is_refused(kit_db: Database, command: str) -> None:
+    Kit(make_conninfo(kit_db.dsn, user=kit_db.role()))(command, code=3)
+
+
+@pytest.mark.parametrize("command", ["run", "seal"])
+def test_help_has_an_example(command: str) -> None:
+    assert "Example:" in run(command, "--help").out
+
+
+def test_the_unit_needs_no_server_and_tells_no_password() -> None:
+    answer = run("--dsn", "postgresql://u:secret@h/d", "--schema", "My Audit", "run", "--systemd-unit")
+    assert answer.code == 0
+    assert "secret" not in answer.out + answer.err
+    command = next(line for line in answer.out.splitlines() if line.startswith("ExecStart="))
+    assert shlex.split(command.removeprefix("ExecStart="))[1:] == ["--schema", "My Audit", "run", "--json"]
+
+
+def test_the_unit_as_json() -> None:
+    assert run("run", "--systemd-unit", "--json").json["unit"].startswith("[Unit]")
+
+
+def test_words_of_the_unit_are_quoted_as_systemd_reads_them() -> None:
+    assert 'ExecStart=/x "a b" 100%% $$HOME "q\\"" ""\n' in unit_text(
+        ["/x", "a b", "100%", "$HOME", 'q"', ""]
+    )
+
+
+@pytest.mark.any_server
+def test_install_says_how_sealing_is_kept_going(db: Database) -> None:
+    kit = Kit(db.dsn)
+    assert "pgaudit-kit run --systemd-unit" in kit("install", "--yes").err
+    kit("seal")
+    assert "run" not in kit("install", "--yes").err
+
+
+@pytest.mark.parametrize(
+    ("version", "often"),
+    [("1.4", "* * * * *"), ("1.4-1", "* * * * *"), ("1.5", "1 seconds"), ("1.6", "1 seconds")],
+)
+def test_pg_cron_seals_as_often_as_it_can(version: str, often: str) -> None:
+    assert f"'{often}'" in cron_statements("audit", version)[0]
+
+
+def test_pg_cron_jobs_are_quoted() -> None:
+    assert cron_statements("o'k", "1.6")[0] == (
+        """SELECT cron.schedule('pgaudit-kit o''k seal', '1 seconds', 'SELECT "o''k".seal()');"""
+    )
