@@ -6,9 +6,9 @@ connections and in interleaved rounds, since a busy machine slows whoever is at 
 
 from __future__ import annotations
 
-import os
 import statistics
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -94,10 +94,10 @@ def measure(dsn: str, work: Work, table: str, connections: int, first: int, coun
 
     warm = share // 10
     all_run(first, warm)
-    pids = [os.getpid(), *(conn.info.backend_pid for conn in conns)]
-    before = cpu_us(*pids)
+    pids = [conn.info.backend_pid for conn in conns]
+    before = cpu_us(*pids) + time.process_time() * 1e6
     all_run(first + warm, share)
-    spent = cpu_us(*pids) - before
+    spent = cpu_us(*pids) + time.process_time() * 1e6 - before
     for conn in conns:
         conn.close()
     return spent / (share * connections)

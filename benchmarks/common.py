@@ -65,7 +65,7 @@ def one(conn: Connection, query: str, parameters: Any = None) -> Any:
 
 
 def cpu_us(*pids: int) -> float:
-    """CPU time of the processes so far, user and system, in microseconds."""
+    """CPU time of the processes so far, user and system, in microseconds; the kernel counts 10 ms steps."""
     ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
