@@ -22,6 +22,7 @@ from pgaudit_kit.cli.output import Output
 from pgaudit_kit.errors import Cancelled, FileError, InternalError, KitError, UsageError
 
 COMMANDS: tuple[str, ...] = (
+    "init",
     "install",
     "plan",
     "apply",
