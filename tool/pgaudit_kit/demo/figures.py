@@ -138,6 +138,11 @@ def chain(conn: Connection, tenant: str) -> Table:
     )
 
 
+def is_sealed(conn: Connection) -> bool:
+    """Whether anything has been sealed yet."""
+    return _number(conn, "SELECT count(*) FROM (SELECT FROM audit.chain LIMIT 1) AS c", ()) > 0
+
+
 def _number(conn: Connection, query: str, parameters: Sequence[object]) -> int:
     row = conn.execute(query, parameters).fetchone()
     return int(row[0]) if row else -1

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +65,8 @@ class Kit:
         return answer
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[None]:
-        """A command that keeps going during the block; then it is asked to end."""
+    def running(self, *arguments: str) -> Iterator[Callable[[], bool]]:
+        """A command that keeps going during the block, which can ask whether it does; then it has to end."""
         self.teller.typed(SHELL, f"{command_line(arguments)} &")
         process = subprocess.Popen(
             _program(arguments),
@@ -78,11 +78,11 @@ class Kit:
             text=True,
         )
         try:
-            yield
+            yield lambda: process.poll() is None
         finally:
             process.send_signal(signal.SIGTERM)
             _, said = process.communicate()
-        if process.returncode not in (0, -signal.SIGTERM):  # the latter where it had hardly begun
+        if process.returncode != 0:
             raise DemoFailed(f"`{command_line(arguments)}` ended with {process.returncode}.\n{said.strip()}")
 
     def _environment(self) -> dict[str, str]:
