@@ -96,6 +96,8 @@ def assert_goes_on(db: Database | Connection, *, new: int = 1, n: int = 3) -> No
     assert db.execute(NOT_ALWAYS).fetchall() == []
     before, so_far, highest = len(sealed(db)), incarnations(db), newest(db)
     assert_sound(db)
+    verify = Kit(db.info.dsn)
+    verify("verify", "--all")
     work(db, n)
     assert recorded(db, highest) == WORK
     assert seal(db) >= len(WORK)
@@ -107,3 +109,4 @@ def assert_goes_on(db: Database | Connection, *, new: int = 1, n: int = 3) -> No
     assert sealed_once(db)
     assert len(sealed(db)) >= before + 2 * len(WORK)
     assert incarnations(db) == so_far + new
+    verify("verify", "--all")

@@ -52,7 +52,8 @@ def test_transaction_ids_that_start_lower_seal_nothing_twice(
     with copy.transaction():
         copy.execute(
             "ALTER TABLE audit.change_events DISABLE TRIGGER USER;"
-            f"UPDATE audit.change_events SET transaction_id = transaction_id + {ahead} WHERE event_id NOT IN"
+            f"UPDATE audit.change_events SET transaction_id = transaction_id + {ahead},"
+            f" row_xmin = (row_xmin::text::bigint + {ahead})::text::xid WHERE event_id NOT IN"
             " (SELECT unnest(b.event_ids) FROM audit.blocks AS b);"
             "UPDATE audit.seal_state SET snapshot ="
             f" format('%1$s:%1$s:', pg_snapshot_xmax(snapshot)::text::bigint + {ahead})::pg_snapshot;"
