@@ -28,6 +28,14 @@ AS $fn$
         WHERE p.pronamespace = {{ schema_literal }}::regnamespace AND g.tgparentid = 0
             AND NOT (c.relnamespace = {{ schema_literal }}::regnamespace AND c.relispartition)
         UNION ALL
+        -- on partitions of audited tables, which come and go as well
+        SELECT json_build_array('clones', bool_and(g.tgenabled = 'A') IS NOT FALSE)::text
+        FROM pg_trigger AS g
+        INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
+        INNER JOIN pg_class AS c ON c.oid = g.tgrelid
+        WHERE p.pronamespace = {{ schema_literal }}::regnamespace AND g.tgparentid <> 0
+            AND c.relnamespace <> {{ schema_literal }}::regnamespace
+        UNION ALL
         SELECT json_build_array(
             'table', c.relname, c.relowner::regrole::text, c.relrowsecurity, c.relforcerowsecurity
         )::text
