@@ -37,7 +37,7 @@ BEGIN
     SELECT txid_current(), p.relid
     FROM pg_partition_tree(TG_RELID) AS p
     INNER JOIN pg_trigger AS g ON g.tgrelid = p.relid AND g.tgfoid = {{ truncate_function }}::regproc
-    WHERE p.relid <> TG_RELID AND g.tgenabled = 'A';
+    WHERE p.relid <> TG_RELID AND g.tgenabled = 'A' AND g.tgtype & 2 = 0; -- not the BEFORE trigger
     RETURN NULL;
 END;
 $fn$;
