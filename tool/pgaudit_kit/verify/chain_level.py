@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pgaudit_kit.chain import (
     START,
@@ -52,7 +52,7 @@ class Head:
 class Chain:
     """How far one tenant's chain has been read."""
 
-    link: Link = START
+    link: Link = field(default=START)
     log_index: int = -1
     blocks: int = 0
     events: int = 0
@@ -94,6 +94,8 @@ class ChainLevel:
     """Event id divided by CHUNK, and where in the log its blocks are."""
     false_columns: list[int] = field(default_factory=list)
     """Log positions of blocks whose first and last event id cannot be trusted to find them."""
+    false_times: set[int] = field(default_factory=set)
+    """Log positions of blocks that do not say when they were sealed."""
     unreliable: list[Unreliable] = field(default_factory=list)
     next_index: int = 0
     seal_sound: bool = True
@@ -101,7 +103,7 @@ class ChainLevel:
     _highest_event_id: int = 0
     _gaps: list[Gap] = field(default_factory=list)
     _missing: list[MissingBlocks] = field(default_factory=list)
-    _unsealed: list[tuple[str, int | None, str | None]] = field(default_factory=list)
+    _unsealed: list[tuple[str, Block]] = field(default_factory=list)
 
     def see(self, block: Block) -> None:
         """Take the next block of the log; a block of a tenant that is not judged needs no events."""
@@ -113,13 +115,15 @@ class ChainLevel:
         chain = self.chains.setdefault(tenant_id, Chain())
         self._see_missing(chain, block)
         header = _header(block)
-        if self.is_judged(tenant_id):
+        judged = self.is_judged(tenant_id)
+        if judged:
             self._judge(chain, block, header)
         if tenant_id == SYSTEM:
             sound = header is not None and block.block_hash == block_hash(block.header or "")
             self.seal_sound = sound and not check_link(chain.link, block)
         self._see_seal(tenant_id, block, header)
-        chain.link = next_link(chain.link, block)
+        link = next_link(chain.link, block)
+        chain.link = link if judged else replace(link, next_position=None)
         chain.log_index = max(chain.log_index, block.log_index or 0)
         chain.blocks += 1
         chain.events += len(block.event_ids or ())
@@ -133,6 +137,10 @@ class ChainLevel:
             if self.is_judged(tenant_id) and tenant_id not in self.heads and self.heads_known:
                 message = "the chain has blocks and no row in chain_heads: its end cannot be known"
                 self._add("head-mismatch", tenant_id, None, message, number=chain.link.block_number)
+        end = self.heads.get(SYSTEM)
+        last = self.chains[SYSTEM].link if SYSTEM in self.chains else START
+        if end and (last.block_number, last.block_hash) == (end.block_number, end.block_hash):
+            self.seals.confirm()
         self._end_log(log_size)
 
     def is_judged(self, tenant_id: str) -> bool:
@@ -179,9 +187,9 @@ class ChainLevel:
             self.unreliable.append(
                 Unreliable(block.log_index, block.tenant_id, block.block_number, header.merkle_root)
             )
-        self._place_events(block)
+        self._place_events(block, sound=not problems)
 
-    def _place_events(self, block: Block) -> None:
+    def _place_events(self, block: Block, *, sound: bool) -> None:
         """Note in which chunks the block's events lie, by its list and not by its other columns."""
         ids = [number for number in block.event_ids or () if isinstance(number, int)]
         index = block.log_index
@@ -190,7 +198,7 @@ class ChainLevel:
         low, high = min(ids), max(ids)
         if (low, high) != (block.first_event_id, block.last_event_id) and len(self.false_columns) < NOTED:
             self.false_columns.append(index)
-        if high <= self.highest_genuine_id:
+        if sound and high <= self.highest_genuine_id:
             self._highest_event_id = max(self._highest_event_id, high)
         for chunk in {number // CHUNK for number in ids}:
             span = self.chunks.setdefault(chunk, Span(index, index))
@@ -201,18 +209,19 @@ class ChainLevel:
             if tenant_id == SYSTEM and header is None:
                 self._unsealed.clear()  # it may have been the seal record
             elif self.is_judged(tenant_id):
-                self._unsealed.append((tenant_id, block.block_number, block.sealed_at))
+                self._unsealed.append((tenant_id, replace(block, event_ids=None, event_hashes=None)))
             return
         if tenant_id != SYSTEM:
             if self.is_judged(tenant_id):
                 self._add("header-malformed", tenant_id, block, "only the kit's own chain has seal records")
             return
-        for other, number, sealed_at in self._unsealed:
-            if sealed_at != header.sealed_at:
-                message = f"sealed_at is {sealed_at}, the seal record after it says {header.sealed_at}"
-                self._add("sealed-at", other, None, message, number=number)
+        for other, earlier in self._unsealed:
+            if earlier.sealed_at != header.sealed_at:
+                says = f"the seal record after it says {header.sealed_at}"
+                self._add("sealed-at", other, earlier, f"sealed_at is {earlier.sealed_at}, {says}")
+                self.false_times.add(earlier.log_index or 0)
         self._unsealed.clear()
-        self.seals.add(header, self._highest_event_id)
+        self.seals.add(header, self._highest_event_id, sound=self.seal_sound)
 
     def _see_end(self, tenant_id: str, chain: Chain, head: Head) -> None:
         link = head.link()
@@ -238,9 +247,9 @@ class ChainLevel:
             message = f"the log has {self.next_index} positions, seal_state says {size}"
             self._add("seal-state", None, None, message)
         if size <= self.next_index:
-            for tenant_id, number, _ in self._unsealed:
+            for tenant_id, block in self._unsealed:
                 message = "no seal record follows the block, as one does after every seal"
-                self._add("seal-missing", tenant_id, None, message, number=number)
+                self._add("seal-missing", tenant_id, block, message)
         for gap in unexplained(self._gaps, self._missing):
             after = gap.after - 1
             what = f"block {gap.first}" if after == gap.first else f"blocks {gap.first} to {after}"

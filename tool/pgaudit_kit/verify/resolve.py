@@ -38,6 +38,13 @@ class Resolver:
         """Turn all suspects into findings."""
         if not any(True for _ in self.suspects):
             return
+        self.suspects.remove(
+            [
+                one
+                for one in self.suspects
+                if one.kind == "too-late" and one.log_index in self.chain.false_times
+            ]
+        )
         self._set_aside_rewritten_blocks()
         self._set_aside_missing_blocks()
         self._look_up()
@@ -96,7 +103,7 @@ class Resolver:
             if suspect.kind == "missing":
                 suspect.kind = "changed"  # it is there, as another tenant's
             if suspect.kind == "changed" and suspect.row.tenant_id != suspect.tenant_id:
-                suspect.remarks.append(f"it now claims to be tenant {suspect.row.tenant_id!r}'s")
+                suspect.remarks.append(f"it now claims to be of tenant {suspect.row.tenant_id!r}")
 
     def _set_aside_others(self) -> None:
         """An event that another tenant's block holds was moved here, and is that tenant's finding."""
@@ -140,9 +147,11 @@ class Resolver:
             here, there = present[row.event_id], sealed[row.sealed_event_id]
             if not row.as_it_is:
                 self._remark(here, there)
-            elif here is there:
+            elif here is there and row.tenant_id != here.tenant_id:
                 here.kind = "other-tenant"
                 here.remarks.clear()
+            elif here is there:
+                here.remarks.append("it is there twice, once as it was sealed")
             else:
                 relisted += [here, there]
                 self._report_relisted(here, there)
@@ -179,5 +188,7 @@ class Resolver:
 
     def _rows(self, query: str, event_ids: Iterable[int]) -> list[Any]:
         ids = sorted(set(event_ids))
+        if not ids:
+            return []
         values = {"event_ids": ids, "first": ids[0], "last": ids[-1]}
         return self.level.session.rows(query, values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -14,6 +15,8 @@ KEPT = 100_000
 """Seal records kept; beyond that every other of the older half is dropped, which only weakens a check."""
 MARGIN = timedelta(hours=1)
 """How far clocks may be apart before an event's time is a finding."""
+_BEFORE = 2
+"""Seals that lie between a bound and what it is taken from."""
 _NEAR = 2_000
 """Seal records given in full on either side of a chunk of events; further away ever fewer."""
 
@@ -39,8 +42,10 @@ class SeenBy:
 class Bounds:
     """Ascending xmax of seals' snapshots, and what holds for a transaction at or above each of them.
 
-    Its events have ids above `event_ids` (those drawn before), and did not occur before `times`:
-    MARGIN before the earliest seal from there on, since the clock may have been set back.
+    Such a transaction may have been under way at that seal: xmax is one above the highest id that
+    had ended. But it began after the last seal but one before, whose own transaction has a lower id
+    and had ended. So its events have ids above `event_ids` (drawn before that), and did not occur
+    before `times`: MARGIN before the earliest seal from there on, since clocks are set back too.
     """
 
     xmaxs: list[int]
@@ -57,12 +62,21 @@ class Seals:
     drained: bool = True
     """Whether events from before the incarnation have all been looked for."""
     _drain_xmax: int | None = None
+    _unconfirmed: tuple[int, int, float] | None = None
+    _latest: deque[tuple[int, float]] = field(default_factory=deque)
     _xmaxs: array[int] = field(default_factory=lambda: array("q"))
     _event_ids: array[int] = field(default_factory=lambda: array("q"))
     _times: array[float] = field(default_factory=lambda: array("d"))
 
-    def add(self, header: BlockHeader, highest_event_id: int) -> None:
-        """Take a seal record; `highest_event_id` is the highest in any block up to it."""
+    def add(self, header: BlockHeader, highest_event_id: int, *, sound: bool) -> None:
+        """Take a seal record; `highest_event_id` is the highest in any block up to it.
+
+        `sound`: its hash is right and it follows the block before it. Bounds are taken from a record
+        only when the next one, or the chain's recorded end, has confirmed it.
+        """
+        if sound:
+            self.confirm()
+        self._unconfirmed = None
         assert header.snapshot is not None and header.incarnation is not None  # noqa: S101 - a seal record
         snapshot, here = SeenBy.parse(header.snapshot), header.incarnation
         if self.incarnation is not None and not same_database(self.incarnation, here):
@@ -70,11 +84,25 @@ class Seals:
         self.incarnation, self.snapshot = here, snapshot
         if self._drain_xmax is not None and snapshot.xmin >= self._drain_xmax:
             self.drained, self._drain_xmax = True, None
-        if max(snapshot.xmax, highest_event_id) >= 2**63 or (self._xmaxs and snapshot.xmax < self._xmaxs[-1]):
-            return  # no genuine seal says so; what it is, the chain tells
-        self._xmaxs.append(snapshot.xmax)
+        if not sound or snapshot.xmax >= 2**63:
+            return
+        sealed_at = (datetime.fromisoformat(header.sealed_at) - _EPOCH).total_seconds()
+        self._latest.append((highest_event_id, sealed_at))
+        if len(self._latest) <= _BEFORE:
+            return
+        self._unconfirmed = (snapshot.xmax, *self._latest.popleft())
+
+    def confirm(self) -> None:
+        """The newest record was confirmed by what comes after it."""
+        if self._unconfirmed is None:
+            return
+        xmax, highest_event_id, sealed_at = self._unconfirmed
+        self._unconfirmed = None
+        if self._xmaxs and xmax < self._xmaxs[-1]:
+            return  # no seal says so
+        self._xmaxs.append(xmax)
         self._event_ids.append(highest_event_id)
-        self._times.append((datetime.fromisoformat(header.sealed_at) - _EPOCH).total_seconds())
+        self._times.append(sealed_at)
         if len(self._xmaxs) > KEPT:
             self._thin()
 
@@ -94,6 +122,7 @@ class Seals:
     def _restart(self, snapshot: SeenBy) -> None:
         """A new incarnation: transaction ids may have started anew."""
         self.drained, self._drain_xmax = False, snapshot.xmax
+        self._latest.clear()
         for column in (self._xmaxs, self._event_ids, self._times):
             del column[:]
 

@@ -68,8 +68,8 @@ class Suspects:
 
     def __iter__(self) -> Iterator[Suspect]:
         """Those kept."""
-        for suspects in self._kept.values():
-            yield from suspects
+        for suspects in list(self._kept.values()):
+            yield from list(suspects)
 
     def add(self, suspect: Suspect) -> None:
         """Take one."""
