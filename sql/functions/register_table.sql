@@ -95,8 +95,12 @@ AS $fn$
 DECLARE
     v_before jsonb := (SELECT s.value FROM {{ audit }}.settings AS s WHERE s.name = p_name);
 BEGIN
-    INSERT INTO {{ audit }}.settings AS s (name, value) VALUES (p_name, p_value)
-    ON CONFLICT ON CONSTRAINT settings_name_pk DO UPDATE SET value = excluded.value;
+    IF p_value IS NULL THEN
+        DELETE FROM {{ audit }}.settings AS s WHERE s.name = p_name;
+    ELSE
+        INSERT INTO {{ audit }}.settings AS s (name, value) VALUES (p_name, p_value)
+        ON CONFLICT ON CONSTRAINT settings_name_pk DO UPDATE SET value = excluded.value;
+    END IF;
     PERFORM {{ audit }}.record_control('setting-changed', jsonb_build_object(
         'setting', p_name, 'before', v_before, 'after', p_value
     ));
@@ -111,4 +115,4 @@ COMMENT ON FUNCTION {{ audit }}.register_table(
     integer, integer, regclass, jsonb, smallint[], smallint[], smallint[], smallint, smallint, boolean
 ) IS 'Enters a table, as it is configured now, into the registry.';
 COMMENT ON FUNCTION {{ audit }}.unregister_table(integer) IS 'Ends the auditing of a table in the registry; its events stay.';
-COMMENT ON FUNCTION {{ audit }}.change_setting(text, jsonb) IS 'Changes a setting of the installation.';
+COMMENT ON FUNCTION {{ audit }}.change_setting(text, jsonb) IS 'Changes a setting of the installation; NULL takes it away.';

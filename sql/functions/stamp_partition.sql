@@ -26,7 +26,10 @@ BEGIN
             CASE l.polpermissive WHEN true THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END AS kind,
             CASE l.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
                 WHEN 'd' THEN 'DELETE' ELSE 'ALL' END AS command,
-            (SELECT string_agg(r::regrole::text, ', ') FROM unnest(l.polroles) AS r) AS roles,
+            (
+                SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ')
+                FROM unnest(l.polroles) AS r
+            ) AS roles,
             pg_get_expr(l.polqual, l.polrelid) AS visible,
             pg_get_expr(l.polwithcheck, l.polrelid) AS allowed
         FROM pg_policy AS l

@@ -60,6 +60,23 @@ def read_installation(conn: Connection, templates: Templates) -> Installation:
     )
 
 
+def renamed_to(
+    conn: Connection, templates: Templates, installation: Installation, name: QualifiedName
+) -> QualifiedName | None:
+    """What an audited table that once had this name is called now."""
+    if installation.revision is None:
+        return None
+    query = templates.render_text(
+        "SELECT n.nspname, c.relname FROM {{ audit }}.table_versions AS v"
+        " INNER JOIN {{ audit }}.audited_tables AS t ON t.table_id = v.table_id AND t.enabled"
+        " INNER JOIN pg_class AS c ON c.oid = t.relation"
+        " INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE v.schema_name = %s AND v.table_name = %s LIMIT 1"
+    )
+    row = conn.execute(query.encode(), (name.schema, name.name)).fetchone()
+    return QualifiedName(*row) if row else None
+
+
 def event_triggers_allowed(conn: Connection) -> bool:
     """Whether this role may create event triggers: superusers may, and whom a managed service lets."""
     if _one(conn, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal as Choice
 
-from pgaudit_kit.model import Installation, InstalledObject, ObjectId
-from pgaudit_kit.names import QualifiedName
-from pgaudit_kit.render import Unit
+from pgaudit_kit.model import InstalledObject, ObjectId
+from pgaudit_kit.names import Ident, QualifiedName
+from pgaudit_kit.render import Roles, Unit
 
 Operation = Choice["create", "replace", "drop", "change"]
 _DONE: Mapping[Operation, str] = {
@@ -19,6 +19,8 @@ _DONE: Mapping[Operation, str] = {
     "change": "changed",
     "drop": "dropped",
 }
+_CAPTURE = re.compile(r"tg_(capture|generic)_\d+")
+_HALF = 32
 _STAMP = re.compile(r"\s*\[pgaudit-kit sha256:([0-9a-f]{64})\]\s*\Z")
 
 
@@ -36,6 +38,8 @@ class Change:
     objects: tuple[ObjectId, ...] = ()
     """What it makes; each gets the digest that shows drift later."""
     unit_sql: str = ""
+    blocks: tuple[QualifiedName, ...] = ()
+    """Tables whose writers wait from this step to the commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +73,12 @@ class Plan:
 
 
 def digest(unit_sql: str, definition: str) -> str:
-    """SHA-256 over what made an object and what the catalogs say of it, in hex."""
-    return hashlib.sha256(f"{unit_sql}\0{definition}".encode()).hexdigest()
+    """Half a SHA-256 over what made an object, then half a one over what the catalogs say of it, in hex."""
+    return _half(unit_sql) + _half(definition)
+
+
+def _half(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_HALF]
 
 
 def stamped(comment: str | None, value: str) -> str:
@@ -85,60 +93,125 @@ def stamp_of(comment: str | None) -> str | None:
     return match[1] if match else None
 
 
-def unit_changes(units: Iterable[Unit], installed: Iterable[InstalledObject]) -> list[Change]:
-    """A step for each unit of which an object is missing or differs."""
-    have = {item.id: item for item in installed}
-    changes = []
-    for unit in units:
-        why = _reason(unit, have)
-        if why is not None:
-            op: Operation = "create" if why == "new" else "replace"
-            changes.append(
-                Change(
-                    op=op,
-                    kind=unit.objects[0].kind,
-                    target=", ".join(display(item) for item in unit.objects),
-                    why=why,
-                    sql=unit.sql,
-                    as_owner=unit.as_owner,
-                    objects=unit.objects,
-                    unit_sql=unit.sql,
-                )
-            )
-    return changes
+def unit_changes(
+    units: Iterable[Unit], installed: Iterable[InstalledObject], *, absent: str = "new"
+) -> list[Change]:
+    """A step for each unit of which an object is missing (`absent` says why) or differs."""
+    # where somebody added a function of the same name, ours is the one with a digest
+    have = {item.id: item for item in sorted(installed, key=lambda item: stamp_of(item.comment) is not None)}
+    return [_unit_change(unit, have, why) for unit in units if (why := _reason(unit, have, absent))]
 
 
-def _reason(unit: Unit, have: dict[ObjectId, InstalledObject]) -> str | None:
+def _unit_change(unit: Unit, have: Mapping[ObjectId, InstalledObject], why: str) -> Change:
+    there = [have[item] for item in unit.objects if item in have]
+    return Change(
+        op="replace" if there else "create",
+        kind=unit.objects[0].kind,
+        target=", ".join(display(item) for item in unit.objects),
+        why=why,
+        sql="".join(map(_without_grants, there)) + unit.sql,
+        as_owner=unit.as_owner,
+        objects=unit.objects,
+        unit_sql=unit.sql,
+        blocks=tuple(dict.fromkeys(item.parent for item in unit.objects if item.parent)),
+    )
+
+
+def _without_grants(item: InstalledObject) -> str:
+    """Takes back what was granted on an object: replacing it in place would keep that."""
+    roles = Roles()
+    if item.id.kind == "function":
+        return f"REVOKE ALL ON FUNCTION {item.target} FROM {_grantees(roles.owner)} CASCADE;\n"
+    if item.id.kind == "view":
+        return (
+            f"DO $do$\nBEGIN\n    DROP VIEW {item.target};\n"
+            "EXCEPTION WHEN dependent_objects_still_exist THEN\n"
+            f"    REVOKE ALL ON TABLE {item.target} FROM {_grantees(roles.view)} CASCADE;\nEND;\n$do$;\n"
+        )
+    return ""
+
+
+def _grantees(owner: str) -> str:
+    others = (Ident(role).sql for role in Roles().all() if role != owner)
+    return ", ".join(("PUBLIC", *others))
+
+
+def _reason(unit: Unit, have: Mapping[ObjectId, InstalledObject], absent: str) -> str | None:
     missing = [item for item in unit.objects if item not in have]
     if len(missing) == len(unit.objects):
-        return "new"
+        return absent
     if missing:
         return f"{display(missing[0])} is missing"
     for item in unit.objects:
-        found = have[item]
-        if stamp_of(found.comment) != digest(unit.sql, found.definition):
-            return "installed text differs"
+        if why := _difference(unit, have[item]):
+            return why if len(unit.objects) == 1 else f"{display(item)}: {why}"
     return None
 
 
+def _difference(unit: Unit, found: InstalledObject) -> str | None:
+    stamp, now = stamp_of(found.comment), digest(unit.sql, found.definition)
+    if stamp is None:
+        return "its comment carries no digest, so what it is cannot be told"
+    if stamp[_HALF:] != now[_HALF:]:
+        return _altered(found)
+    if stamp != now:
+        return "the declaration or this version of pgaudit-kit asks for another text"
+    return None
+
+
+def _altered(found: InstalledObject) -> str:
+    if found.id.kind in ("trigger", "event trigger"):
+        states = {"D": "it was disabled", "O": "it is no longer ALWAYS", "R": "it is no longer ALWAYS"}
+        for line in found.definition.splitlines():
+            if line in states:
+                return states[line]
+    what = {"function": "text, owner or grants", "view": "text, owner or grants"}
+    return f"its {what.get(found.id.kind, 'definition')} changed in the database since it was installed"
+
+
 def drop_changes(
-    installed: Iterable[InstalledObject], wanted: Collection[ObjectId], schema: str
+    installed: Iterable[InstalledObject],
+    wanted: Set[ObjectId],
+    schema: str,
+    *,
+    own: Set[ObjectId] = frozenset(),
+    why: str = "nothing declared needs it",
 ) -> list[Change]:
-    """A step for each object of the kit that nothing wants any more, triggers before their functions."""
+    """A step for each object of the kit that nothing wants any more, triggers before their functions.
+
+    `own` are the kit's whatever their comments say; what is not the kit's stays, but for namesakes of
+    what is wanted.
+    """
+    items = list(installed)
+    ours = {item.id for item in items if stamp_of(item.comment)} | own
     order = {"event trigger": 0, "trigger": 1, "policy": 2, "view": 3, "function": 4}
-    gone = [item for item in installed if item.id not in wanted and stamp_of(item.comment)]
+    gone = [
+        item
+        for item in items
+        if (
+            item.id in ours or _is_ours_by_nature(item.id)
+            if item.id not in wanted
+            else item.id in ours and stamp_of(item.comment) is None
+        )
+    ]
     return [
         Change(
             op="drop",
             kind=item.id.kind,
             target=display(item.id),
-            why="no longer wanted",
+            why=why,
             sql=f"DROP {item.id.kind.upper()} IF EXISTS {item.target};\n",
             as_owner=item.id.kind in ("function", "view")
             or (item.id.parent is not None and item.id.parent.schema == schema),
+            blocks=(item.id.parent,) if item.id.parent else (),
         )
         for item in sorted(gone, key=lambda item: (order[item.id.kind], item.id.name, item.target))
     ]
+
+
+def _is_ours_by_nature(item: ObjectId) -> bool:
+    """Triggers that call the kit, policies on its tables, capture functions: whatever their comments say."""
+    return item.kind in ("trigger", "event trigger", "policy") or bool(_CAPTURE.fullmatch(item.name))
 
 
 def display(item: ObjectId) -> str:
@@ -146,12 +219,3 @@ def display(item: ObjectId) -> str:
     if item.parent is None:
         return item.name
     return f"{item.name} on {item.parent.display}"
-
-
-def orphaned_tables(installation: Installation, kept: Collection[int]) -> list[tuple[int, QualifiedName]]:
-    """Registered tables, by id, that are audited but that the configuration does not name."""
-    return [
-        (table.table_id, table.name)
-        for table in installation.registered
-        if table.enabled and table.table_id not in kept
-    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -12,7 +11,6 @@ from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import NotInstalled
 from pgaudit_kit.install.apply import apply_plan, script
 from pgaudit_kit.install.build import Wanted, build_plan, is_installed
-from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.plan import Change, Plan
 
 _SIGNS = {"create": "+", "replace": "~", "change": "~", "drop": "-"}
@@ -64,15 +62,9 @@ def _apply(app: App, conn: Connection, wanted: Wanted, plan: Plan) -> Plan:
             app.schema,
             wanted,
             approved=plan,
-            tables=_names(wanted),
             timeouts=app.timeouts,
             progress=step,
         )
-
-
-def _names(wanted: Wanted) -> Iterable[QualifiedName]:
-    declared = (*(wanted.config.tables if wanted.config else ()), *wanted.enable)
-    return {*(item.table for item in declared), *wanted.disable}
 
 
 def plan_lines(plan: Plan) -> list[str]:

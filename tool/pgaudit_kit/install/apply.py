@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from psycopg import sql
-
 from pgaudit_kit import plan as planning
 from pgaudit_kit.catalog import read_installation
 from pgaudit_kit.db import Connection, run_ddl
 from pgaudit_kit.errors import Refused
-from pgaudit_kit.install.build import Wanted, build_plan
+from pgaudit_kit.install.build import Wanted, build_plan, wanted_names
+from pgaudit_kit.install.locks import become, lock_against_ddl, lock_against_writers
 from pgaudit_kit.model import InstalledObject
-from pgaudit_kit.names import Ident, QualifiedName
+from pgaudit_kit.names import Ident, Literal
 from pgaudit_kit.plan import Change, Plan
 from pgaudit_kit.render import Roles, Templates
 from pgaudit_kit.timeouts import Timeouts
@@ -32,7 +31,6 @@ def apply_plan(
     wanted: Wanted,
     *,
     approved: Plan,
-    tables: Iterable[QualifiedName],
     timeouts: Timeouts,
     progress: Progress = lambda change: None,
 ) -> Plan:
@@ -41,10 +39,9 @@ def apply_plan(
     The tables are locked against DDL, not against writers, from reading their columns to the commit.
     Raises PlanOutdated, and changes nothing, where the plan is no longer the approved one.
     """
-    names = sorted(tables)
 
     def work(conn: Connection) -> Plan:
-        lock_tables(conn, names)
+        lock_against_ddl(conn, schema, wanted_names(conn, schema, wanted))
         current = build_plan(conn, schema, wanted)
         if _steps(current) != _steps(approved):
             raise PlanOutdated
@@ -54,24 +51,8 @@ def apply_plan(
     return run_ddl(conn, work, timeouts=timeouts)
 
 
-def _steps(plan: Plan) -> list[tuple[str, str, str]]:
-    return [(change.op, change.kind, change.target) for change in plan.changes]
-
-
-def lock_tables(conn: Connection, names: Iterable[QualifiedName]) -> None:
-    """Lock the tables that exist, in the order of their names so that two runs cannot deadlock."""
-    for name in names:
-        kind = conn.execute(
-            "SELECT c.relkind::text FROM pg_class AS c INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = %s AND c.relname = %s",
-            (name.schema, name.name),
-        ).fetchone()
-        if kind is not None and kind[0] in ("r", "p"):
-            conn.execute(
-                sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE").format(
-                    sql.Identifier(name.schema, name.name)
-                )
-            )
+def _steps(plan: Plan) -> list[tuple[str, str, str, str]]:
+    return [(change.op, change.kind, change.target, change.sql) for change in plan.changes]
 
 
 def execute(
@@ -80,16 +61,16 @@ def execute(
     """Run the steps, each as the role it is for, and stamp the digests; in a transaction of the caller's."""
     done = list(changes)
     roles = Roles()
+    locked = False
     for change in done:
-        _become(conn, roles.owner if change.as_owner else None)
+        if change.blocks and not locked:
+            lock_against_writers(conn, done)
+            locked = True
+        become(conn, roles.owner if change.as_owner else None)
         conn.execute(change.sql.encode())
         progress(change)
-    _become(conn, None)
+    become(conn, None)
     _stamp(conn, Templates(schema), done)
-
-
-def _become(conn: Connection, role: str | None) -> None:
-    conn.execute("RESET ROLE" if role is None else sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
 
 
 def _stamp(conn: Connection, templates: Templates, done: list[Change]) -> None:
@@ -100,14 +81,12 @@ def _stamp(conn: Connection, templates: Templates, done: list[Change]) -> None:
     for item in read_installation(conn, templates).objects:
         change = made.get(item.id)
         if change is not None:
-            _become(conn, owned if change.as_owner else None)
+            become(conn, owned if change.as_owner else None)
             conn.execute(_comment(item, planning.digest(change.unit_sql, item.definition)).encode())
-    _become(conn, None)
+    become(conn, None)
 
 
 def _comment(item: InstalledObject, value: str) -> str:
-    from pgaudit_kit.names import Literal
-
     comment = Literal(planning.stamped(item.comment, value)).sql
     return f"COMMENT ON {item.id.kind.upper()} {item.target} IS {comment}"
 

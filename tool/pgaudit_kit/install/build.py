@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import msgspec
-
-from pgaudit_kit import __version__
-from pgaudit_kit.catalog import read_installation, read_tables
-from pgaudit_kit.config import Config, Context, Operation, Partitions, TableConfig
+from pgaudit_kit.catalog import read_installation, read_tables, renamed_to
+from pgaudit_kit.config import Config, TableConfig
 from pgaudit_kit.db import Connection
+from pgaudit_kit.errors import AbsentTable
 from pgaudit_kit.install import migrate
-from pgaudit_kit.install.tables import declaration, from_registry, registered_for, spec_of
-from pgaudit_kit.model import Installation, ObjectId, RegisteredTable, Table
-from pgaudit_kit.names import Ident, Literal, QualifiedName
-from pgaudit_kit.plan import Change, Plan, drop_changes, orphaned_tables, unit_changes
+from pgaudit_kit.install.settings import Settings, json_constant, setting_changes, stamp_partitions
+from pgaudit_kit.install.strays import stray_changes
+from pgaudit_kit.install.tables import declaration, from_registry, refuse_reserved, registered_for, spec_of
+from pgaudit_kit.model import Installation, InstalledObject, RegisteredTable, Table
+from pgaudit_kit.names import Ident, QualifiedName
+from pgaudit_kit.plan import Change, Plan, drop_changes, unit_changes
 from pgaudit_kit.render import CaptureSpec, Templates, Unit, capture_units, kit_units
 from pgaudit_kit.render.capture import smallint, smallints
 
@@ -27,12 +27,17 @@ class Wanted:
     config: Config | None = None
     """The configuration file; None: what the database's registry says."""
     enable: tuple[TableConfig, ...] = ()
-    """Tables to audit besides, whatever the file says."""
+    """Tables to audit; where this or `disable` names any, all other tables stay as they are."""
     disable: tuple[QualifiedName, ...] = ()
     baseline: tuple[QualifiedName, ...] = ()
     """Tables of whose rows a first event is recorded."""
     place: str | None = None
     """Where the tables are declared, for errors."""
+
+    @property
+    def single_tables(self) -> bool:
+        """Whether it is about some tables only."""
+        return bool(self.enable or self.disable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,59 +49,62 @@ class Target:
     registered: RegisteredTable | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the configuration says beyond single tables."""
-
-    partitions: Partitions
-    context: Context
-    actions: dict[str, tuple[Operation, ...]] | None
-
-    @classmethod
-    def of(cls, config: Config | None, installation: Installation) -> Settings:
-        """From the file, else from the registry, else the defaults."""
-        if config is not None:
-            return cls(partitions=config.partitions, context=config.context, actions=config.actions)
-        stored = installation.settings
-        return cls(
-            partitions=msgspec.convert(stored.get("partitions", {}), Partitions),
-            context=Context(personal=tuple(stored.get("personal_context", Context().personal))),
-            actions=stored.get("actions"),
-        )
-
-    def stored(self) -> dict[str, object]:
-        """As the table settings keeps them; a setting that is not declared is not kept."""
-        values = {
-            "partitions": msgspec.to_builtins(self.partitions),
-            "personal_context": list(self.context.personal),
-            "actions": msgspec.to_builtins(self.actions),
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-
 def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     """The plan, from the database as it is now. ConfigError where the declarations do not fit it."""
-    probe = Templates(schema)
-    installation = read_installation(conn, probe)
+    installation = read_installation(conn, Templates(schema))
     settings = Settings.of(wanted.config, installation)
     templates = Templates(schema, personal_context=settings.context.personal)
     targets = _targets(conn, templates, installation, wanted)
     units = kit_units(templates, event_triggers=installation.event_triggers_allowed)
-    kit_changes = unit_changes([unit for unit in units if unit.as_owner], installation.objects)
-    changes = [
-        *_foundation(templates, installation),
-        *kit_changes,
-        *_settings(templates, installation, settings, kit_changes),
-        *unit_changes([unit for unit in units if not unit.as_owner], installation.objects),
-    ]
+    changes = _kit(templates, installation, settings, units)
     wanted_objects = {item for unit in units for item in unit.objects}
     for target in targets:
         table_units = capture_units(templates, target.spec)
         wanted_objects |= {item for unit in table_units for item in unit.objects}
         changes += _table(templates, installation, target, table_units, wanted)
-    changes += _unregister(templates, installation, targets)
-    changes += drop_changes(installation.objects, wanted_objects, schema)
+    ended = _ended(installation, targets, wanted)
+    changes += _unregister(conn, templates, ended)
+    objects = installation.objects
+    if wanted.single_tables:
+        objects = _objects_of(conn, templates, installation, targets, ended)
+    changes += drop_changes(objects, wanted_objects, schema)
+    if not wanted.single_tables:
+        changes += _guards(conn, templates, installation, units, changes)
     return Plan(changes=tuple(changes), notes=_notes(installation, targets))
+
+
+def _kit(
+    templates: Templates, installation: Installation, settings: Settings, units: list[Unit]
+) -> list[Change]:
+    """What does not depend on the audited tables."""
+    absent = "new" if installation.revision is None else "missing from the database"
+    return [
+        *_foundation(templates, installation),
+        *unit_changes([u for u in units if u.as_owner], installation.objects, absent=absent),
+        *setting_changes(templates, installation, settings),
+        *unit_changes([u for u in units if not u.as_owner], installation.objects, absent=absent),
+    ]
+
+
+def _guards(
+    conn: Connection,
+    templates: Templates,
+    installation: Installation,
+    units: list[Unit],
+    changes: list[Change],
+) -> list[Change]:
+    """What others did to the kit's tables; partitions follow where their parents' policies change."""
+    strays = stray_changes(conn, templates, units)
+    if installation.revision is None or not any(change.kind == "policy" for change in changes):
+        return strays
+    stamp = Change(
+        op="change",
+        kind="partitions",
+        target="policies and guards",
+        why="those of their parents changed",
+        sql=stamp_partitions(Ident(templates.schema).sql),
+    )
+    return [*(change for change in strays if change.kind != "partition"), stamp]
 
 
 def _targets(
@@ -107,7 +115,12 @@ def _targets(
     next_id = max((row.table_id for row in installation.registered), default=0) + 1
     targets = []
     for item, place in declared:
+        refuse_reserved(item.table, templates.schema, place)
         table = tables.get(item.table)
+        if table is None and (now := renamed_to(conn, templates, installation, item.table)):
+            raise AbsentTable(
+                f"There is no table {item.table.display}.", at=place, hint=f"It is called {now.display} now."
+            )
         registered = registered_for(table, installation.registered)
         spec = spec_of(
             item,
@@ -126,14 +139,11 @@ def _declared(
     conn: Connection, templates: Templates, installation: Installation, wanted: Wanted
 ) -> list[tuple[TableConfig, str | None]]:
     """Each table that shall be audited, with the place that says so."""
-    base: list[tuple[TableConfig, str | None]]
+    if wanted.single_tables:
+        return [(item, None) for item in wanted.enable]
     if wanted.config is not None:
-        base = [(item, f"{wanted.place}: tables[{n}]") for n, item in enumerate(wanted.config.tables)]
-    else:
-        base = [(item, None) for item in registry_tables(conn, templates, installation)]
-    left_out = {item.table for item in wanted.enable} | set(wanted.disable)
-    base = [pair for pair in base if pair[0].table not in left_out]
-    return base + [(item, None) for item in wanted.enable]
+        return [(item, f"{wanted.place}: tables[{n}]") for n, item in enumerate(wanted.config.tables)]
+    return [(item, None) for item in registry_tables(conn, templates, installation)]
 
 
 def registry_tables(conn: Connection, templates: Templates, installation: Installation) -> list[TableConfig]:
@@ -174,63 +184,6 @@ def _foundation(templates: Templates, installation: Installation) -> Iterable[Ch
         )
 
 
-def _settings(
-    templates: Templates, installation: Installation, settings: Settings, units: list[Change]
-) -> Iterable[Change]:
-    """What is not DDL: settings, first partitions, and the event that says so."""
-    schema = Ident(templates.schema).sql
-    stored = settings.stored()
-    if not any(item.id == ObjectId("function", "seal") for item in installation.objects):
-        yield Change(
-            op="create",
-            kind="partitions",
-            target=f"of {settings.partitions.interval}, {settings.partitions.premake} ahead",
-            why="new",
-            sql=_first_rows(schema, stored),
-        )
-        return
-    for name, value in stored.items():
-        if installation.settings.get(name) != value:
-            yield Change(
-                op="change",
-                kind="setting",
-                target=name,
-                why="declared otherwise",
-                sql=f"SELECT {schema}.change_setting({Literal(name).sql}, {_json(value)});\n"
-                f"SELECT {schema}.maintain_partitions();\n",
-            )
-    if any(change.kind == "policy" for change in units):
-        yield Change(
-            op="change",
-            kind="partitions",
-            target="policies and guards",
-            why="those of their parents changed",
-            sql=_stamp_all(schema),
-        )
-
-
-def _first_rows(schema: str, stored: dict[str, object]) -> str:
-    # The settings first and the partitions before any event: the default partition stays empty.
-    rows = ",\n".join(f"({Literal(name).sql}, {_json(value)})" for name, value in sorted(stored.items()))
-    installed = _json({"version": __version__, "settings": stored})
-    return (
-        f"INSERT INTO {schema}.settings (name, value) VALUES\n{rows}\n"
-        "ON CONFLICT ON CONSTRAINT settings_name_pk DO UPDATE SET value = excluded.value;\n"
-        f"{_stamp_all(schema)}"
-        f"SELECT {schema}.maintain_partitions();\n"
-        f"SELECT {schema}.record_control('installed', {installed});\n"
-    )
-
-
-def _stamp_all(schema: str) -> str:
-    return (
-        f"SELECT {schema}.stamp_partition(i.inhrelid::regclass)\n"
-        "FROM pg_catalog.pg_inherits AS i\n"
-        "INNER JOIN pg_catalog.pg_class AS c ON c.oid = i.inhparent\n"
-        f"WHERE c.relnamespace = {Literal(schema).sql}::pg_catalog.regnamespace AND c.relkind = 'p';\n"
-    )
-
-
 def _table(
     templates: Templates,
     installation: Installation,
@@ -239,7 +192,7 @@ def _table(
     wanted: Wanted,
 ) -> Iterable[Change]:
     """Functions and triggers of one audited table, its row in the registry, and its baseline."""
-    yield from unit_changes(units, installation.objects)
+    yield from _capture(installation, target, units)
     schema, spec = Ident(templates.schema).sql, target.spec
     name = spec.table.name
     if not _is_registered(target):
@@ -261,6 +214,19 @@ def _table(
         )
 
 
+def _capture(installation: Installation, target: Target, units: list[Unit]) -> Iterable[Change]:
+    known = target.registered is not None and target.registered.enabled
+    changed = known and target.spec.table_version != target.registered.table_version  # type: ignore[union-attr]
+    stands_in = known and target.spec.specialised and not target.registered.specialised  # type: ignore[union-attr]
+    for change in unit_changes(units, installation.objects, absent="it was missing" if known else "new"):
+        if change.op == "replace" and change.kind == "function" and (stands_in or changed):
+            why = "the table changed"
+            if stands_in:
+                why += "; the generic function stands in for the one made for its columns"
+            change = replace(change, why=why)
+        yield change
+
+
 def _is_registered(target: Target) -> bool:
     row, spec = target.registered, target.spec
     return (
@@ -279,7 +245,7 @@ def _register(schema: str, target: Target) -> str:
         str(spec.table_version),
         # by OID: the kit's owner need not have USAGE on the table's schema
         f"{spec.table.oid}::oid::regclass",
-        _json(declaration(target.declared, spec)),
+        json_constant(declaration(target.declared, spec)),
         *(smallints(numbers).sql for numbers in (spec.key, spec.excluded, spec.personal)),
         smallint(spec.tenant_attnum).sql,
         smallint(spec.subject_attnum).sql,
@@ -288,17 +254,50 @@ def _register(schema: str, target: Target) -> str:
     return f"SELECT {schema}.register_table({', '.join(arguments)});\n"
 
 
-def _unregister(templates: Templates, installation: Installation, targets: list[Target]) -> Iterable[Change]:
+def _ended(installation: Installation, targets: list[Target], wanted: Wanted) -> list[RegisteredTable]:
+    """Tables that are audited and shall not be."""
     kept = {target.spec.table_id for target in targets}
+    return [
+        row
+        for row in installation.registered
+        if row.enabled
+        and row.table_id not in kept
+        and (not wanted.single_tables or row.name in wanted.disable)
+    ]
+
+
+def _unregister(conn: Connection, templates: Templates, ended: list[RegisteredTable]) -> Iterable[Change]:
     schema = Ident(templates.schema).sql
-    for table_id, name in orphaned_tables(installation, kept):
+    there = {table.oid for table in read_tables(conn, templates, oids=[row.relation for row in ended])}
+    for row in ended:
+        why = "no longer declared" if row.relation in there else "the table is gone"
         yield Change(
             op="drop",
             kind="registry",
-            target=name.display,
-            why="no longer declared; its events stay",
-            sql=f"SELECT {schema}.unregister_table({table_id});\n",
+            target=row.name.display,
+            why=f"{why}; its events stay",
+            sql=f"SELECT {schema}.unregister_table({row.table_id});\n",
         )
+
+
+def _objects_of(
+    conn: Connection,
+    templates: Templates,
+    installation: Installation,
+    targets: list[Target],
+    ended: list[RegisteredTable],
+) -> tuple[InstalledObject, ...]:
+    """The functions and triggers of these tables alone."""
+    ids = {target.spec.table_id for target in targets} | {row.table_id for row in ended}
+    tables = [target.spec.table for target in targets]
+    tables += read_tables(conn, templates, oids=[row.relation for row in ended])
+    relations = {name for table in tables for name in (table.name, *table.partitions)}
+    functions = {f"tg_{kind}_{table_id}" for kind in ("capture", "generic") for table_id in ids}
+    return tuple(
+        item
+        for item in installation.objects
+        if item.id.parent in relations or (item.id.kind == "function" and item.id.name in functions)
+    )
 
 
 def _notes(installation: Installation, targets: list[Target]) -> tuple[str, ...]:
@@ -316,10 +315,6 @@ def _notes(installation: Installation, targets: list[Target]) -> tuple[str, ...]
     return tuple(notes)
 
 
-def _json(value: object) -> str:
-    return f"{Literal(msgspec.json.encode(value).decode()).sql}::jsonb"
-
-
 def is_installed(conn: Connection, schema: str) -> bool:
     """Whether the kit is there with its functions; after `uninstall` only its data is."""
     # from the catalogs alone: a sealer may read nothing of the kit
@@ -335,3 +330,11 @@ def audited_names(conn: Connection, schema: str) -> set[QualifiedName]:
     """The tables that the registry says are audited."""
     registered = read_installation(conn, Templates(schema)).registered
     return {row.name for row in registered if row.enabled}
+
+
+def wanted_names(conn: Connection, schema: str, wanted: Wanted) -> set[QualifiedName]:
+    """The tables that a plan is about."""
+    if wanted.single_tables:
+        return {*(item.table for item in wanted.enable), *wanted.disable}
+    declared = {item.table for item in wanted.config.tables} if wanted.config else set()
+    return declared | audited_names(conn, schema)

@@ -51,6 +51,14 @@ def spec_of(
     return _with_version(draft, registered)
 
 
+def refuse_reserved(name: QualifiedName, kit_schema: str, at: str | None) -> None:
+    """Raise ConfigError for the kit's own tables, whose triggers would never end, and the server's."""
+    if name.schema == kit_schema:
+        raise ConfigError(f"{name.display} belongs to the kit itself; it cannot be audited.", at=at)
+    if name.schema in ("pg_catalog", "information_schema", "pg_toast"):
+        raise ConfigError(f"{name.display} belongs to the server; it cannot have triggers.", at=at)
+
+
 def _usable(declared: TableConfig, table: Table | None, at: str | None) -> Table:
     name = declared.table.display
     if table is None:

@@ -7,12 +7,14 @@ from psycopg import sql
 from pgaudit_kit.catalog import read_installation
 from pgaudit_kit.db import Connection, run_ddl
 from pgaudit_kit.install.apply import execute
+from pgaudit_kit.install.locks import become
 from pgaudit_kit.model import Installation, ObjectId
 from pgaudit_kit.names import Ident
 from pgaudit_kit.plan import Change, Plan, drop_changes
-from pgaudit_kit.render import Templates
+from pgaudit_kit.render import Roles, Templates, kit_units
 from pgaudit_kit.timeouts import Timeouts
 
+_WHY = "the kit is uninstalled"
 _GUARDS = frozenset({"tg_append_only"})
 """Functions that stay with the data: what is kept is kept append-only."""
 
@@ -37,17 +39,24 @@ def uninstall_plan(conn: Connection, schema: str, *, drop_data: bool) -> Plan:
 def uninstall(conn: Connection, schema: str, *, drop_data: bool, timeouts: Timeouts) -> None:
     """Stop capturing, seal what is there, then take the rest away."""
     installation = read_installation(conn, Templates(schema))
-    if not any(item.id == ObjectId("function", "seal") for item in installation.objects):
-        if not drop_data:
-            return
-    else:
+    if any(item.id == ObjectId("function", "seal") for item in installation.objects):
         stop = [_said(schema), *_stop(installation, schema)]
         run_ddl(conn, lambda c: execute(c, schema, stop), timeouts=timeouts)
         if not drop_data:
             # After the last capture and before the functions go, so that nothing is left unsealed.
-            conn.execute(sql.SQL("SELECT {}()").format(sql.Identifier(schema, "seal")))
+            run_ddl(conn, lambda c: _seal(c, schema), timeouts=timeouts)
     rest = uninstall_plan(conn, schema, drop_data=drop_data).changes
     run_ddl(conn, lambda c: execute(c, schema, rest), timeouts=timeouts)
+
+
+def _seal(conn: Connection, schema: str) -> None:
+    """Seal when whoever else is sealing has ended; seal() itself would leave it to them and return."""
+    become(conn, Roles().owner)
+    conn.execute(
+        sql.SQL("LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE").format(sql.Identifier(schema, "seal_lock"))
+    )
+    conn.execute(sql.SQL("SELECT {}()").format(sql.Identifier(schema, "seal")))
+    become(conn, None)
 
 
 def _said(schema: str) -> Change:
@@ -68,13 +77,16 @@ def _stop(installation: Installation, schema: str) -> list[Change]:
         if item.id.kind == "event trigger"
         or (item.id.kind == "trigger" and item.id.parent is not None and item.id.parent.schema != schema)
     ]
-    return drop_changes(items, frozenset(), schema)
+    return drop_changes(items, frozenset(), schema, why=_WHY)
 
 
 def _functions(installation: Installation, schema: str) -> list[Change]:
+    """The kit's views and functions; what others made in its schema stays."""
+    units = kit_units(Templates(schema), event_triggers=False)
+    own = {item for unit in units for item in unit.objects}
     items = [
         item
         for item in installation.objects
         if item.id.kind in ("view", "function") and item.id.name not in _GUARDS
     ]
-    return drop_changes(items, frozenset(), schema)
+    return drop_changes(items, frozenset(), schema, own=own, why=_WHY)
