@@ -25,8 +25,8 @@ AS $fn$
         event.old_values,
         event.new_values,
         pg_catalog.encode(event.personal_commitment, 'hex'),
-        event.row_xmin::text::bigint
-    )::{{ audit }}.event_v1)::text
+        event.row_xmin::pg_catalog.text::bigint
+    )::{{ audit }}.event_v1)::pg_catalog.text
 $fn$;
 REVOKE ALL ON FUNCTION {{ audit }}.event_line({{ audit }}.change_events) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {{ audit }}.event_line({{ audit }}.change_events) TO {{ reader }}, {{ auditor }};
