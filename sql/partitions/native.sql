@@ -133,17 +133,22 @@ DECLARE
     v_leaf regclass;
     v_stamped integer := 0;
 BEGIN
-    -- what somebody attached by hand lacks what its siblings have
+    -- what somebody attached by hand lacks what its siblings have; what belongs to others only they can give
     FOR v_leaf IN
         SELECT c.oid::regclass
         FROM {{ audit }}.partitioned_tables() AS t (relation)
         INNER JOIN pg_inherits AS i ON i.inhparent = t.relation
         INNER JOIN pg_class AS c ON c.oid = i.inhrelid
-        WHERE NOT (c.relrowsecurity AND c.relforcerowsecurity)
+        WHERE pg_has_role(current_user, c.relowner, 'USAGE') AND (
+            NOT (c.relrowsecurity AND c.relforcerowsecurity)
             OR NOT EXISTS (
                 SELECT FROM pg_trigger AS g
                 WHERE g.tgrelid = c.oid AND g.tgname = 'append_only_truncate' AND g.tgenabled = 'A'
             )
+            OR EXISTS (SELECT FROM aclexplode(c.relacl) AS a WHERE a.grantee <> c.relowner)
+            OR ARRAY(SELECT l.polname FROM pg_policy AS l WHERE l.polrelid = c.oid ORDER BY l.polname)
+            <> ARRAY(SELECT l.polname FROM pg_policy AS l WHERE l.polrelid = i.inhparent ORDER BY l.polname)
+        )
         ORDER BY c.relname
     LOOP
         PERFORM {{ audit }}.stamp_partition(v_leaf);
@@ -218,7 +223,10 @@ BEGIN
         END LOOP;
         EXIT WHEN v_made >= p_limit;
     END LOOP;
-    PERFORM {{ audit }}.stamp_partitions();
+    IF v_made = 0 THEN
+        -- on its own: a partition in use must not keep new ones from being made
+        PERFORM {{ audit }}.stamp_partitions();
+    END IF;
     RETURN v_made;
 END;
 $fn$;

@@ -410,3 +410,33 @@ def test_writers_do_not_notice_maintenance(audited: Database) -> None:
     move_all(audited)
     assert in_default(audited) == 0
     assert one(audited, "SELECT count(*) FROM audit.change_events WHERE operation = 'I'") == total
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "GRANT SELECT ON audit.change_events_default TO PUBLIC",
+        "CREATE POLICY everybody ON audit.change_events_default USING (true)",
+        "ALTER TABLE audit.change_events_default NO FORCE ROW LEVEL SECURITY",
+        "DROP TRIGGER append_only_truncate ON audit.change_events_default",
+    ],
+)
+def test_a_spoilt_leaf_is_stamped_anew(kit_db: Database, spoil: str) -> None:
+    kit_db.execute(spoil)
+    kit_db.execute("SELECT audit.maintain_partitions()")
+    stamped = kit_db.execute(
+        "SELECT new_values ->> 'table' FROM audit.change_events"
+        " WHERE new_values ->> 'kind' = 'partition-stamped'"
+    ).fetchall()
+    assert stamped == [("audit.change_events_default",)]
+    assert one(kit_db, "SELECT audit.stamp_partitions()") == 0
+
+
+def test_a_leaf_of_somebody_else_does_not_stop_maintenance(kit_db: Database) -> None:
+    kit_db.execute(
+        "CREATE TABLE audit.by_hand PARTITION OF audit.change_events"
+        " FOR VALUES FROM ('2020-01-01 00:00:00+00') TO ('2020-02-01 00:00:00+00')"
+    )
+    tomorrow = "clock_timestamp() + interval '1 day'"
+    assert one(kit_db, f"SELECT audit.maintain_partitions({tomorrow})") == len(PARENTS)
+    assert one(kit_db, f"SELECT audit.maintain_partitions({tomorrow})") == 0

@@ -145,12 +145,20 @@ class Worker:
 
     def _maintain(self, conn: Connection) -> None:
         """Make partitions, then empty the default ones; each step its own transaction, with seals between."""
-        try:
-            while made := self._step(conn, sql.SQL("maintain_partitions(p_limit => 1)")):
-                self.totals.partitions_made += made
-            while moved := self._step(conn, sql.SQL("move_default_rows()")):
-                self.totals.rows_moved += moved
+        self.totals.partitions_made += self._repeat(conn, sql.SQL("maintain_partitions(p_limit => 1)"))
+        if self._maintain_every is not None:
+            moved = self._repeat(conn, sql.SQL("move_default_rows()"))
+            self.totals.rows_moved += moved
+            if moved:
                 self._log.info("moved rows out of a default partition", rows=moved)
+
+    def _repeat(self, conn: Connection, call: sql.SQL) -> int:
+        """Call until there is nothing left to do; what stands in the way is for the next time."""
+        total = 0
+        try:
+            while not self._stop.is_set() and (count := _call(conn, self._schema, call)):
+                total += count
+                self._seal(conn)
         except errors.InsufficientPrivilege:
             self._maintain_every = None
             self._log.warning(
@@ -162,11 +170,4 @@ class Worker:
             if conn.broken or conn.closed:
                 raise
             self._log.error("partitions could not be maintained", error=kit_error(error).message)
-
-    def _step(self, conn: Connection, call: sql.SQL) -> int:
-        if self._stop.is_set():
-            return 0
-        count = _call(conn, self._schema, call)
-        if count:
-            self._seal(conn)
-        return count
+        return total

@@ -10,6 +10,7 @@ from pgaudit_kit.doctor.source import DEFAULT_LIMIT, UNSEALED_LIMIT, Sealing, So
 from pgaudit_kit.render import Roles
 
 RUN = "Keep `pgaudit-kit run` going, for example as a systemd unit: `pgaudit-kit run --systemd-unit`."
+STAMP = "`pgaudit-kit run` mends a partition at its next maintenance."
 LOG = ("change_events", "personal_values", "personal_keys", "blocks")
 """Tables that are append-only."""
 NOT_GUARDED = ("alembic_version",)
@@ -39,10 +40,12 @@ def guards(facts: Guards) -> list[Finding]:
     for table in facts.tables:
         if table["name"] in NOT_GUARDED:
             continue
-        problems = list(_problems(table, facts.owner))
+        problems = _problems(table, facts.owner)
         if problems:
-            stamp = "`pgaudit-kit run` stamps it at its next maintenance." if table["parent"] else APPLY
-            findings.append(fail(f"{table['name']}: {', '.join(problems)}.", stamp))
+            hint = STAMP if table["parent"] else APPLY
+            if problems[0].startswith("owned"):
+                hint = f"ALTER TABLE … OWNER TO {facts.owner}; then: {hint}"
+            findings.append(fail(f"{table['name']}: {', '.join(problems)}.", hint))
     return findings
 
 
