@@ -21,6 +21,8 @@ SECURITY DEFINER -- callers have no right on the log
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
+    -- before the number is drawn: verify relies on later transactions having higher numbers
+    v_transaction_id bigint := txid_current();
     v_event_id bigint := nextval({{ event_id_seq }});
     v_now timestamptz := clock_timestamp();
     v_client jsonb := {{ audit }}.read_context();
@@ -73,7 +75,7 @@ BEGIN
         event_id, occurred_at, transaction_id, table_id, table_version, row_xmin, operation, tenant_id,
         record_key, actor_id, action, context, old_values, new_values, personal_commitment
     ) VALUES (
-        v_event_id, v_now, txid_current(), p_table_id, p_table_version, p_row_xmin, p_operation, p_tenant_id,
+        v_event_id, v_now, v_transaction_id, p_table_id, p_table_version, p_row_xmin, p_operation, p_tenant_id,
         v_key, v_client ->> 'actor_id', v_client ->> 'action', v_context - '{actor_id,action}'::text[],
         v_old, v_new, v_commitment
     );
