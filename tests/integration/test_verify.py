@@ -196,7 +196,8 @@ def test_another_copy_of_the_database_is_judged_with_a_note(server: PgServer) ->
 
 def test_an_event_inserted_into_a_copy_is_found_there(server: PgServer) -> None:
     with server.database(server.template("sealed", build_sealed)) as copy:
-        for _ in range(3):
+        for number in range(4):
+            copy.execute("INSERT INTO public.doc VALUES (%s, 'globex', 'x', 1)", (800 + number,))
             copy.execute("SELECT audit.seal()")
         disable_guards(copy)
         unused = (

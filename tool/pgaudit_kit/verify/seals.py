@@ -79,11 +79,14 @@ class Seals:
         self._unconfirmed = None
         assert header.snapshot is not None and header.incarnation is not None  # noqa: S101 - a seal record
         snapshot, here = SeenBy.parse(header.snapshot), header.incarnation
-        if self.incarnation is not None and not same_database(self.incarnation, here):
-            self._restart(snapshot)
-        self.incarnation, self.snapshot = here, snapshot
         if self._drain_xmax is not None and snapshot.xmin >= self._drain_xmax:
-            self.drained, self._drain_xmax = True, None
+            self.drained = True
+        if self.incarnation is not None and not same_database(self.incarnation, here):
+            self._restart()
+        elif not self.drained and self._drain_xmax is None:
+            # above the first seal's own transaction, and so above all that were under way beside it
+            self._drain_xmax = snapshot.xmax
+        self.incarnation, self.snapshot = here, snapshot
         if not sound or snapshot.xmax >= 2**63:
             return
         sealed_at = (datetime.fromisoformat(header.sealed_at) - _EPOCH).total_seconds()
@@ -119,9 +122,9 @@ class Seals:
             times=[_EPOCH + timedelta(seconds=earliest[i]) - MARGIN for i in chosen],
         )
 
-    def _restart(self, snapshot: SeenBy) -> None:
+    def _restart(self) -> None:
         """A new incarnation: transaction ids may have started anew."""
-        self.drained, self._drain_xmax = False, snapshot.xmax
+        self.drained, self._drain_xmax = False, None
         self._latest.clear()
         for column in (self._xmaxs, self._event_ids, self._times):
             del column[:]
