@@ -115,8 +115,8 @@ def test_the_roles_are_all_there():
 
 
 TENANTS = [
-    None, "", "acme", "_system", "__x", "default", "Zürich", "a" * 200, "a" * 201, "ü" * 100, "ü" * 101, "_" * 200,
-    "'\"\\",
+    None, "", "acme", "_system", "__x", "default", "Zürich", "a" * 200, "a" * 201, "ü" * 100, "ü" * 101,
+    "_" * 200, "'\"\\",
 ]  # fmt: skip
 
 

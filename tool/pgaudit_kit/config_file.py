@@ -2,63 +2,134 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import tempfile
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tomlkit
-from tomlkit.items import AoT, Table
+from tomlkit.items import Table
 
 from pgaudit_kit import config as configuration
 from pgaudit_kit.config import OPERATIONS, TableConfig
 from pgaudit_kit.names import QualifiedName
 
-
-def put_tables(path: Path, tables: Iterable[TableConfig]) -> None:
-    """Declare these tables, in place of what was declared about them."""
-    document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
-    listed = _listed(document)
-    for table in tables:
-        entry = _entry(table)
-        position = _position(listed, table.table)
-        if position is None:
-            listed.append(entry)
-        else:
-            listed[position] = entry
-    _write(path, document)
+_HEADER = re.compile(r"\s*\[\[?[^\[\],]+\]\]?\s*(#.*)?$")
+_START = re.compile(r"\s*\[\[\s*tables\s*\]\]")
+_PART = re.compile(r"\s*\[\[?\s*tables\s*\.")
+_INLINE = re.compile(r"^\s*tables\s*=", re.MULTILINE)
 
 
-def remove_tables(path: Path, names: Iterable[QualifiedName]) -> None:
-    """Take these tables out; those that are not there are passed over."""
-    document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
-    listed = _listed(document)
-    for name in names:
-        position = _position(listed, name)
-        if position is not None:
-            del listed[position]
-    _write(path, document)
+class Edit:
+    """A changed file that lies ready beside the old one; `commit` puts it in its place in one step."""
+
+    def __init__(self, path: Path, temporary: Path | None) -> None:
+        """Take the file and what shall replace it; None: it says so already."""
+        self.path = path
+        self._temporary = temporary
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to write."""
+        return self._temporary is not None
+
+    def commit(self) -> None:
+        """Replace the file."""
+        if self._temporary is not None:
+            os.replace(self._temporary, self.path)
+            self._temporary = None
+
+    def discard(self) -> None:
+        """Leave the file as it is."""
+        if self._temporary is not None:
+            self._temporary.unlink(missing_ok=True)
+            self._temporary = None
 
 
-def _listed(document: tomlkit.TOMLDocument) -> AoT:
-    found = document.get("tables")
-    if isinstance(found, AoT):
-        return found
+@contextmanager
+def edited(
+    path: Path, *, put: Iterable[TableConfig] = (), remove: Iterable[QualifiedName] = ()
+) -> Iterator[Edit]:
+    """Prepare to declare the tables `put`, in place of what is declared about them, and to `remove` others.
+
+    What cannot be written, or would not be read back, is an error here, before anything has been done.
+    """
+    path = path.resolve()  # a link stays a link
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        before = file.read()
+    text = before
+    for table in put:
+        text = _with(text, table)
+    for name in remove:
+        text = _without(text, name)
+    edit = Edit(path, _written_beside(path, text) if text != before else None)
+    try:
+        yield edit
+    finally:
+        edit.discard()
+
+
+def _with(text: str, table: TableConfig) -> str:
+    lines = _lines(text)
+    newline = "\r\n" if any(line.endswith("\r\n") for line in lines) else "\n"
+    entry = f"[[tables]]\n{_entry(table).as_string()}".replace("\n", newline)
+    found = _block(lines, table.table)
+    if found is not None:
+        return "".join([*lines[: found.start], entry, *lines[found.stop :]])
+    if lines and not lines[-1].endswith("\n"):
+        lines.append(newline)
+    return "".join([*lines, newline if lines else "", entry])
+
+
+def _without(text: str, name: QualifiedName) -> str:
+    lines = _lines(text)
+    found = _block(lines, name)
+    if found is None:
+        return text
+    stop = found.stop
+    while stop < len(lines) and not lines[stop].strip():
+        stop += 1
+    return "".join([*lines[: found.start], *lines[stop:]])
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a file whose tables are listed as [[tables]]; an inline array is written anew so."""
+    if not _INLINE.search(text):
+        return text.splitlines(keepends=True)
+    document = tomlkit.parse(text)
     listed = tomlkit.aot()
-    for item in found or ():  # an inline array: written anew as [[tables]]
+    for item in document.pop("tables"):
         table = tomlkit.table()
         table.update(item)
         listed.append(table)
-    if "tables" in document:
-        document.remove("tables")
-    document.append("tables", listed)
-    return listed
+    if listed:
+        document.append("tables", listed)
+    return tomlkit.dumps(document).splitlines(keepends=True)
 
 
-def _position(listed: AoT, name: QualifiedName) -> int | None:
-    for position, entry in enumerate(listed):
+def _block(lines: list[str], name: QualifiedName) -> range | None:
+    """The lines that declare this table; comments and empty lines after them belong to what follows."""
+    number = _number(lines, name)
+    if number is None:
+        return None
+    start = [index for index, line in enumerate(lines) if _START.match(line)][number]
+    stop = next(
+        (i for i in range(start + 1, len(lines)) if _HEADER.match(lines[i]) and not _PART.match(lines[i])),
+        len(lines),
+    )
+    while not lines[stop - 1].strip() or lines[stop - 1].lstrip().startswith("#"):
+        stop -= 1
+    return range(start, stop)
+
+
+def _number(lines: list[str], name: QualifiedName) -> int | None:
+    for number, entry in enumerate(tomllib.loads("".join(lines)).get("tables", ())):
         if QualifiedName.parse(str(entry["name"])) == name:
-            return position
+            return number
     return None
 
 
@@ -83,16 +154,18 @@ def _entry(table: TableConfig) -> Table:
     return entry
 
 
-def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
-    """Replace the file in one step; what would not be read back is not written."""
-    text = tomlkit.dumps(document)
+def _written_beside(path: Path, text: str) -> Path:
+    """A file with this text, and the old one's mode and owner, in the same folder."""
     configuration.parse(text, where=path.name)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        os.chmod(temporary, path.stat().st_mode & 0o777)
-        os.replace(temporary, path)
+        old = path.stat()
+        os.chmod(name, old.st_mode & 0o777)
+        with contextlib.suppress(PermissionError):
+            os.chown(name, old.st_uid, old.st_gid)
     except BaseException:
-        os.unlink(temporary)
+        os.unlink(name)
         raise
+    return Path(name)

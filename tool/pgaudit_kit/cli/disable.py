@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from pgaudit_kit import config_file
 from pgaudit_kit.cli.app import App, confirm_options, pass_app
 from pgaudit_kit.cli.output import output_options
-from pgaudit_kit.cli.planning import carry_out, require_installed
+from pgaudit_kit.cli.planning import carry_out, file_edit, refuse_repeated, require_installed
 from pgaudit_kit.errors import AbsentTable
 from pgaudit_kit.install.build import Wanted, audited_names
 from pgaudit_kit.names import QualifiedName
@@ -26,16 +25,19 @@ def command(app: App, tables: tuple[str, ...], yes: bool, dry_run: bool) -> None
       pgaudit-kit disable public.scratch --yes
     """  # noqa: D301
     names = tuple(QualifiedName.parse(text) for text in tables)
-    with app.connect() as conn:
+    refuse_repeated(names)
+    with app.connect() as conn, file_edit(app, remove=names) as edit:
         require_installed(app, conn)
-        audited = audited_names(conn, app.schema)
+        known = audited_names(conn, app.schema)
+        if edit.changes and app.config is not None:
+            known |= {table.table for table in app.config.tables}  # one that was dropped is only there
         for name in names:
-            if name not in audited:
+            if name not in known:
                 raise AbsentTable(
                     f"{name.display} is not audited.", hint="`pgaudit-kit status` lists what is."
                 )
         wanted = Wanted(disable=names)
         done = carry_out(app, conn, wanted, yes=yes, dry_run=dry_run, question="Stop auditing?")
-    if done is not None and app.config_path is not None:
-        config_file.remove_tables(app.config_path, names)
-        app.out.info(f"Taken out of {app.config_path.name}.")
+        if done is not None and edit.changes:
+            edit.commit()
+            app.out.info(f"Taken out of {edit.path.name}.")

@@ -8,10 +8,9 @@ import click
 import msgspec
 
 from pgaudit_kit import config as configuration
-from pgaudit_kit import config_file
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
-from pgaudit_kit.cli.planning import carry_out, require_installed
+from pgaudit_kit.cli.planning import carry_out, file_edit, refuse_repeated, require_installed
 from pgaudit_kit.config import OPERATIONS, TableConfig
 from pgaudit_kit.errors import UsageError
 from pgaudit_kit.install.build import Wanted
@@ -45,14 +44,15 @@ def command(app: App, /, tables: tuple[str, ...], dry_run: bool, baseline: bool,
       pgaudit-kit enable public.articles --tenant-column tenant_id --personal author_email
     """  # noqa: D301
     names = [QualifiedName.parse(text) for text in tables]
+    refuse_repeated(names)
     declared = tuple(_declare(name, options) for name in names)
-    with app.connect() as conn:
+    wanted = Wanted(enable=declared, baseline=tuple(names) if baseline else ())
+    with app.connect() as conn, file_edit(app, put=declared) as edit:
         require_installed(app, conn)
-        wanted = Wanted(enable=declared, baseline=tuple(names) if baseline else ())
         done = carry_out(app, conn, wanted, yes=True, dry_run=dry_run, question="")
-    if done is not None and app.config_path is not None:
-        config_file.put_tables(app.config_path, declared)
-        app.out.info(f"Written to {app.config_path.name}.")
+        if done is not None and edit.changes:
+            edit.commit()
+            app.out.info(f"Written to {edit.path.name}.")
 
 
 def _declare(name: QualifiedName, options: dict[str, Any]) -> TableConfig:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pgaudit_kit.cli.app import App, confirm
+from pgaudit_kit.config import TableConfig
+from pgaudit_kit.config_file import Edit, edited
 from pgaudit_kit.db import Connection
-from pgaudit_kit.errors import NotInstalled
+from pgaudit_kit.errors import NotInstalled, UsageError
 from pgaudit_kit.install.apply import apply_plan, script
 from pgaudit_kit.install.build import Wanted, build_plan, is_installed
+from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.plan import Change, Plan
 
 _SIGNS = {"create": "+", "replace": "~", "change": "~", "drop": "-"}
@@ -25,6 +31,22 @@ def require_installed(app: App, conn: Connection) -> None:
     """Raise NotInstalled, with the way out, where the kit is not there."""
     if not is_installed(conn, app.schema):
         raise NotInstalled(f"The kit is not installed in schema {app.schema}.")
+
+
+def refuse_repeated(names: Sequence[QualifiedName]) -> None:
+    """Raise UsageError where a table is named twice."""
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"{name.display} is named twice.")
+
+
+def file_edit(
+    app: App, *, put: Iterable[TableConfig] = (), remove: Iterable[QualifiedName] = ()
+) -> AbstractContextManager[Edit]:
+    """The edit of the configuration file, where there is one and it is about this installation."""
+    if app.config_path is None or app.config is None or app.config.schema != app.schema:
+        return nullcontext(Edit(Path(), None))
+    return edited(app.config_path, put=put, remove=remove)
 
 
 def carry_out(
