@@ -16,7 +16,7 @@ CREATE TABLE {{ audit }}.blocks (
     header text NOT NULL,
     event_ids bigint[] NOT NULL,
     event_hashes bytea NOT NULL,
-    CONSTRAINT blocks_log_index_sealed_at_uq UNIQUE (log_index, sealed_at),
+    CONSTRAINT blocks_log_index_sealed_at_pk PRIMARY KEY (log_index, sealed_at),
     CONSTRAINT blocks_tenant_id_block_number_sealed_at_uq UNIQUE (tenant_id, block_number, sealed_at),
     CONSTRAINT blocks_prev_hash_ck CHECK (octet_length(prev_hash) = 32),
     CONSTRAINT blocks_merkle_root_ck CHECK (octet_length(merkle_root) = 32),

@@ -19,7 +19,7 @@ CREATE TABLE {{ audit }}.change_events (
     old_values jsonb,
     new_values jsonb,
     personal_commitment bytea,
-    CONSTRAINT change_events_event_id_occurred_at_uq UNIQUE (event_id, occurred_at),
+    CONSTRAINT change_events_event_id_occurred_at_pk PRIMARY KEY (event_id, occurred_at),
     CONSTRAINT change_events_occurred_at_ck CHECK (
         occurred_at >= '2000-01-01 00:00:00+00' AND occurred_at < '10000-01-01 00:00:00+00'
     )

@@ -9,7 +9,7 @@ CREATE TABLE {{ audit }}.personal_keys (
     table_id integer NOT NULL,
     record_key text COLLATE "C" NOT NULL,
     salt bytea NOT NULL,
-    CONSTRAINT personal_keys_event_id_occurred_at_uq UNIQUE (event_id, occurred_at),
+    CONSTRAINT personal_keys_event_id_occurred_at_pk PRIMARY KEY (event_id, occurred_at),
     CONSTRAINT personal_keys_salt_ck CHECK (octet_length(salt) = 32)
 ) PARTITION BY RANGE (occurred_at);
 CREATE TABLE {{ audit }}.personal_keys_default PARTITION OF {{ audit }}.personal_keys DEFAULT;

@@ -10,7 +10,7 @@ CREATE TABLE {{ audit }}.personal_values (
     old_values jsonb,
     new_values jsonb,
     context jsonb,
-    CONSTRAINT personal_values_event_id_occurred_at_uq UNIQUE (event_id, occurred_at),
+    CONSTRAINT personal_values_event_id_occurred_at_pk PRIMARY KEY (event_id, occurred_at),
     CONSTRAINT personal_values_salt_ck CHECK (octet_length(salt) = 32)
 ) PARTITION BY RANGE (occurred_at);
 CREATE TABLE {{ audit }}.personal_values_default PARTITION OF {{ audit }}.personal_values DEFAULT;

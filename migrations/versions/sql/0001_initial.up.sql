@@ -136,7 +136,7 @@ CREATE TABLE {{ audit }}.change_events (
     old_values jsonb,
     new_values jsonb,
     personal_commitment bytea,
-    CONSTRAINT change_events_event_id_occurred_at_uq UNIQUE (event_id, occurred_at),
+    CONSTRAINT change_events_event_id_occurred_at_pk PRIMARY KEY (event_id, occurred_at),
     CONSTRAINT change_events_occurred_at_ck CHECK (
         occurred_at >= '2000-01-01 00:00:00+00' AND occurred_at < '10000-01-01 00:00:00+00'
     )
@@ -174,7 +174,7 @@ CREATE TABLE {{ audit }}.personal_values (
     old_values jsonb,
     new_values jsonb,
     context jsonb,
-    CONSTRAINT personal_values_event_id_occurred_at_uq UNIQUE (event_id, occurred_at),
+    CONSTRAINT personal_values_event_id_occurred_at_pk PRIMARY KEY (event_id, occurred_at),
     CONSTRAINT personal_values_salt_ck CHECK (octet_length(salt) = 32)
 ) PARTITION BY RANGE (occurred_at);
 CREATE TABLE {{ audit }}.personal_values_default PARTITION OF {{ audit }}.personal_values DEFAULT;
@@ -196,7 +196,7 @@ CREATE TABLE {{ audit }}.personal_keys (
     table_id integer NOT NULL,
     record_key text COLLATE "C" NOT NULL,
     salt bytea NOT NULL,
-    CONSTRAINT personal_keys_event_id_occurred_at_uq UNIQUE (event_id, occurred_at),
+    CONSTRAINT personal_keys_event_id_occurred_at_pk PRIMARY KEY (event_id, occurred_at),
     CONSTRAINT personal_keys_salt_ck CHECK (octet_length(salt) = 32)
 ) PARTITION BY RANGE (occurred_at);
 CREATE TABLE {{ audit }}.personal_keys_default PARTITION OF {{ audit }}.personal_keys DEFAULT;
@@ -224,7 +224,7 @@ CREATE TABLE {{ audit }}.blocks (
     header text NOT NULL,
     event_ids bigint[] NOT NULL,
     event_hashes bytea NOT NULL,
-    CONSTRAINT blocks_log_index_sealed_at_uq UNIQUE (log_index, sealed_at),
+    CONSTRAINT blocks_log_index_sealed_at_pk PRIMARY KEY (log_index, sealed_at),
     CONSTRAINT blocks_tenant_id_block_number_sealed_at_uq UNIQUE (tenant_id, block_number, sealed_at),
     CONSTRAINT blocks_prev_hash_ck CHECK (octet_length(prev_hash) = 32),
     CONSTRAINT blocks_merkle_root_ck CHECK (octet_length(merkle_root) = 32),
