@@ -32,6 +32,12 @@ def spec_of(
     key = declared.key or table.primary_key
     if not key:
         raise NoPrimaryKey(f"{table.name.display} has no primary key.", at=at)
+    if both := sorted(set(key) & set(declared.exclude)):
+        raise ConfigError(
+            f"{table.name.display}: {both[0]!r} is part of the key; it cannot be left out.",
+            at=at,
+            hint="What must not stay readable in the log is declared personal.",
+        )
     numbers = _Numbers(table, at)
     tenant_kind, tenant_name = _tenant(declared.tenant)
     draft = CaptureSpec(
