@@ -17,6 +17,8 @@ from tests.restore.story import newest as newest_event
 from tests.sealing import assert_sound, one, seal, seal_all, sealed_once
 from tests.servers import Database, PgServer, unique
 
+WATCH = ("pgaudit_kit_audit_ddl", "pgaudit_kit_audit_drop", "pgaudit_kit_audit_rearm")
+
 
 def test_data_alone_without_triggers_is_the_log_as_it_was(
     server: PgServer, source: str, copy: Database, tmp_path: Path
@@ -29,6 +31,22 @@ def test_data_alone_without_triggers_is_the_log_as_it_was(
         "ENABLE TRIGGER ALL left them ORIGIN; the watch re-armed them"
     )
     assert Kit(copy.dsn).plan() == []
+    assert_goes_on(copy)
+
+
+def test_without_a_ddl_watch_apply_puts_triggers_back_to_always(
+    server: PgServer, source: str, copy: Database, tmp_path: Path
+):
+    file = dump(server, source, tmp_path / "dump", "-Fc")
+    restore(file, copy, "--schema-only")
+    for name in WATCH:
+        copy.execute(f"DROP EVENT TRIGGER {name}")
+    restore(file, copy, "--data-only", "--disable-triggers")
+    assert copy.execute(NOT_ALWAYS).fetchall() != []
+    kit = Kit(copy.dsn)
+    assert "it is no longer ALWAYS" in kit.reasons()
+    kit("apply", "--yes")
+    assert kit.plan() == []
     assert_goes_on(copy)
 
 
@@ -132,10 +150,15 @@ def test_the_log_alone_can_be_read_and_proved(server: PgServer, source: str, cop
     assert sealed_once(copy)
 
 
+@pytest.mark.parametrize("watched", [True, False])
 def test_columns_keep_their_meaning_where_their_numbers_change(
-    kit_db: Database, copy: Database, tmp_path: Path
+    kit_db: Database, copy: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: bool
 ):
     """A restored table has no gap where a column was dropped: key, tenant and personal column move up."""
+    if not watched:  # as on a managed service
+        for name in WATCH:
+            kit_db.execute(f"DROP EVENT TRIGGER {name}")
+        monkeypatch.setattr("pgaudit_kit.catalog.event_triggers_allowed", lambda conn: False)
     kit_db.execute("CREATE TABLE public.t (gone int, id int PRIMARY KEY, tenant text, v json, email text)")
     kit_db.execute("ALTER TABLE public.t DROP COLUMN gone")
     Kit(kit_db.dsn)(

@@ -6,7 +6,7 @@ import pytest
 
 from pgaudit_kit.model import InstalledObject, ObjectId
 from pgaudit_kit.names import QualifiedName
-from pgaudit_kit.plan import Change, Plan, digest, drop_changes, stamp_of, stamped, unit_changes
+from pgaudit_kit.plan import Change, Plan, digest, drop_changes, stamp_of, stamped, stamped_on, unit_changes
 from pgaudit_kit.render import Unit
 
 SEAL = ObjectId("function", "seal")
@@ -41,6 +41,15 @@ def test_a_stamp_is_put_in_the_place_of_the_last_one():
     assert first == f"What it does. [pgaudit-kit sha256:{'a' * 64}]"
     assert stamped(first, "b" * 64) == f"What it does. [pgaudit-kit sha256:{'b' * 64}]"
     assert stamp_of(stamped(None, "c" * 64)) == "c" * 64
+
+
+def test_what_another_version_prints_otherwise_is_no_drift():
+    comment = stamped("What it does.", digest("CREATE …", "as 15 prints it"), 15)
+    assert stamped_on(comment) == 15
+    assert stamped_on(stamped(comment, "a" * 64, 18)) == 18
+    found = InstalledObject(id=SEAL, definition="def", comment=comment, target="audit.seal()", server=18)
+    expected = "it was made on PostgreSQL 15, and 18 may print the same otherwise"
+    assert why([unit()], [found]) == [("replace", expected)]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,10 @@ def read_installation(conn: Connection, templates: Templates) -> Installation:
         registered = tuple(
             _registered(row) for row in _rows(conn, templates.render("queries/registered.sql"))
         )
-    objects = tuple(_object(row) for row in _rows(conn, templates.render("queries/objects.sql")))
+    objects = tuple(
+        _object(row, conn.info.server_version // 10_000)
+        for row in _rows(conn, templates.render("queries/objects.sql"))
+    )
     return Installation(
         schema_exists=_one(conn, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", (schema,)),
         revision=revision,
@@ -136,13 +139,14 @@ def _registered(row: dict[str, Any]) -> RegisteredTable:
     return RegisteredTable(name=name, numbers=columns, **row)
 
 
-def _object(row: dict[str, Any]) -> InstalledObject:
+def _object(row: dict[str, Any], server: int) -> InstalledObject:
     parent = QualifiedName(row["parent_schema"], row["parent"]) if row["parent"] else None
     return InstalledObject(
         id=ObjectId(row["kind"], row["name"], parent),
         definition=row["definition"],
         comment=row["comment"],
         target=row["target"],
+        server=server,
     )
 
 

@@ -107,6 +107,8 @@ class InstalledObject:
     comment: str | None
     target: str
     """How COMMENT ON and DROP name it, after the kind."""
+    server: int = 0
+    """Major version of the server that printed the definition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ _DONE: Mapping[Operation, str] = {
 }
 _CAPTURE = re.compile(r"tg_(capture|generic)_\d+")
 _HALF = 32
-_STAMP = re.compile(r"\s*\[pgaudit-kit sha256:([0-9a-f]{64})\]\s*\Z")
+_STAMP = re.compile(r"\s*\[pgaudit-kit sha256:([0-9a-f]{64})(?: on (\d+))?\]\s*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +81,22 @@ def _half(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_HALF]
 
 
-def stamped(comment: str | None, value: str) -> str:
-    """The comment with this digest at its end, in place of the one it had."""
+def stamped(comment: str | None, value: str, server: int = 0) -> str:
+    """The comment with this digest at its end, in place of the one it had, and the server's version."""
     text = _STAMP.sub("", comment or "")
-    return f"{text} [pgaudit-kit sha256:{value}]".lstrip()
+    return f"{text} [pgaudit-kit sha256:{value}{f' on {server}' if server else ''}]".lstrip()
 
 
 def stamp_of(comment: str | None) -> str | None:
     """The digest at the end of a comment."""
     match = _STAMP.search(comment or "")
     return match[1] if match else None
+
+
+def stamped_on(comment: str | None) -> int:
+    """The major version of the server on which the digest was made; 0 where it is not known."""
+    match = _STAMP.search(comment or "")
+    return int(match[2] or 0) if match else 0
 
 
 def unit_changes(
@@ -153,6 +159,9 @@ def _difference(unit: Unit, found: InstalledObject) -> str | None:
     if stamp is None:
         return "its comment carries no digest, so what it is cannot be told"
     if stamp[_HALF:] != now[_HALF:]:
+        made = stamped_on(found.comment)
+        if made and found.server and made != found.server:
+            return f"it was made on PostgreSQL {made}, and {found.server} may print the same otherwise"
         return _altered(found)
     if stamp != now:
         return "the declaration or this version of pgaudit-kit asks for another text"

@@ -87,7 +87,7 @@ def _stamp(conn: Connection, templates: Templates, done: list[Change]) -> None:
 
 
 def _comment(item: InstalledObject, value: str) -> str:
-    comment = Literal(planning.stamped(item.comment, value)).sql
+    comment = Literal(planning.stamped(item.comment, value, item.server)).sql
     return f"COMMENT ON {item.id.kind.upper()} {item.target} IS {comment}"
 
 
