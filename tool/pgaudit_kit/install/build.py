@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pgaudit_kit.catalog import read_installation, read_tables, renamed_to
 from pgaudit_kit.config import Config, TableConfig
 from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import AbsentTable
 from pgaudit_kit.install import migrate
-from pgaudit_kit.install.settings import Settings, json_constant, setting_changes, stamp_partitions
+from pgaudit_kit.install.audited import Target, end_changes, objects_of, table_changes
+from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
 from pgaudit_kit.install.strays import stray_changes
-from pgaudit_kit.install.tables import declaration, from_registry, refuse_reserved, registered_for, spec_of
-from pgaudit_kit.model import Installation, InstalledObject, RegisteredTable, Table
+from pgaudit_kit.install.tables import from_registry, refuse_reserved, registered_for, spec_of
+from pgaudit_kit.model import Installation, RegisteredTable, Table
 from pgaudit_kit.names import Ident, QualifiedName
 from pgaudit_kit.plan import Change, Plan, drop_changes, unit_changes
-from pgaudit_kit.render import CaptureSpec, Templates, Unit, capture_units, kit_units
-from pgaudit_kit.render.capture import smallint, smallints
+from pgaudit_kit.render import Templates, Unit, capture_units, kit_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +40,6 @@ class Wanted:
         return bool(self.enable or self.disable)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A table that shall be audited, with what is known of it."""
-
-    declared: TableConfig
-    spec: CaptureSpec
-    registered: RegisteredTable | None
-
-
 def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     """The plan, from the database as it is now. ConfigError where the declarations do not fit it."""
     installation = read_installation(conn, Templates(schema))
@@ -61,12 +52,13 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     for target in targets:
         table_units = capture_units(templates, target.spec)
         wanted_objects |= {item for unit in table_units for item in unit.objects}
-        changes += _table(templates, installation, target, table_units, wanted)
+        baseline = target.spec.table.name in wanted.baseline
+        changes += table_changes(templates, installation, target, table_units, baseline=baseline)
     ended = _ended(installation, targets, wanted)
-    changes += _unregister(conn, templates, ended)
+    changes += end_changes(conn, templates, ended)
     objects = installation.objects
     if wanted.single_tables:
-        objects = _objects_of(conn, templates, installation, targets, ended)
+        objects = objects_of(conn, templates, installation, targets, ended)
     changes += drop_changes(objects, wanted_objects, schema)
     if not wanted.single_tables:
         changes += _guards(conn, templates, installation, units, changes)
@@ -184,76 +176,6 @@ def _foundation(templates: Templates, installation: Installation) -> Iterable[Ch
         )
 
 
-def _table(
-    templates: Templates,
-    installation: Installation,
-    target: Target,
-    units: list[Unit],
-    wanted: Wanted,
-) -> Iterable[Change]:
-    """Functions and triggers of one audited table, its row in the registry, and its baseline."""
-    yield from _capture(installation, target, units)
-    schema, spec = Ident(templates.schema).sql, target.spec
-    name = spec.table.name
-    if not _is_registered(target):
-        yield Change(
-            op="change" if target.registered else "create",
-            kind="registry",
-            target=name.display,
-            why=f"version {spec.table_version} of its definition",
-            sql=_register(schema, target),
-        )
-    if name in wanted.baseline:
-        yield Change(
-            op="create",
-            kind="baseline",
-            target=name.display,
-            why="an event for each row that is there",
-            sql=f"SELECT {schema}.record_baseline({spec.table_id});\n",
-            as_owner=False,
-        )
-
-
-def _capture(installation: Installation, target: Target, units: list[Unit]) -> Iterable[Change]:
-    known = target.registered is not None and target.registered.enabled
-    changed = known and target.spec.table_version != target.registered.table_version  # type: ignore[union-attr]
-    stands_in = known and target.spec.specialised and not target.registered.specialised  # type: ignore[union-attr]
-    for change in unit_changes(units, installation.objects, absent="it was missing" if known else "new"):
-        if change.op == "replace" and change.kind == "function" and (stands_in or changed):
-            why = "the table changed"
-            if stands_in:
-                why += "; the generic function stands in for the one made for its columns"
-            change = replace(change, why=why)
-        yield change
-
-
-def _is_registered(target: Target) -> bool:
-    row, spec = target.registered, target.spec
-    return (
-        row is not None
-        and row.enabled
-        and row.table_version == spec.table_version
-        and row.specialised == spec.specialised
-        and row.declaration == declaration(target.declared, spec)
-    )
-
-
-def _register(schema: str, target: Target) -> str:
-    spec = target.spec
-    arguments = [
-        str(spec.table_id),
-        str(spec.table_version),
-        # by OID: the kit's owner need not have USAGE on the table's schema
-        f"{spec.table.oid}::oid::regclass",
-        json_constant(declaration(target.declared, spec)),
-        *(smallints(numbers).sql for numbers in (spec.key, spec.excluded, spec.personal)),
-        smallint(spec.tenant_attnum).sql,
-        smallint(spec.subject_attnum).sql,
-        "true" if spec.specialised else "false",
-    ]
-    return f"SELECT {schema}.register_table({', '.join(arguments)});\n"
-
-
 def _ended(installation: Installation, targets: list[Target], wanted: Wanted) -> list[RegisteredTable]:
     """Tables that are audited and shall not be."""
     kept = {target.spec.table_id for target in targets}
@@ -264,40 +186,6 @@ def _ended(installation: Installation, targets: list[Target], wanted: Wanted) ->
         and row.table_id not in kept
         and (not wanted.single_tables or row.name in wanted.disable)
     ]
-
-
-def _unregister(conn: Connection, templates: Templates, ended: list[RegisteredTable]) -> Iterable[Change]:
-    schema = Ident(templates.schema).sql
-    there = {table.oid for table in read_tables(conn, templates, oids=[row.relation for row in ended])}
-    for row in ended:
-        why = "no longer declared" if row.relation in there else "the table is gone"
-        yield Change(
-            op="drop",
-            kind="registry",
-            target=row.name.display,
-            why=f"{why}; its events stay",
-            sql=f"SELECT {schema}.unregister_table({row.table_id});\n",
-        )
-
-
-def _objects_of(
-    conn: Connection,
-    templates: Templates,
-    installation: Installation,
-    targets: list[Target],
-    ended: list[RegisteredTable],
-) -> tuple[InstalledObject, ...]:
-    """The functions and triggers of these tables alone."""
-    ids = {target.spec.table_id for target in targets} | {row.table_id for row in ended}
-    tables = [target.spec.table for target in targets]
-    tables += read_tables(conn, templates, oids=[row.relation for row in ended])
-    relations = {name for table in tables for name in (table.name, *table.partitions)}
-    functions = {f"tg_{kind}_{table_id}" for kind in ("capture", "generic") for table_id in ids}
-    return tuple(
-        item
-        for item in installation.objects
-        if item.id.parent in relations or (item.id.kind == "function" and item.id.name in functions)
-    )
 
 
 def _notes(installation: Installation, targets: list[Target]) -> tuple[str, ...]:

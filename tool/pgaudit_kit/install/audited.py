@@ -1,0 +1,145 @@
+"""Steps for single audited tables: capture, registry and baseline, and the end of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from pgaudit_kit.catalog import read_tables
+from pgaudit_kit.config import TableConfig
+from pgaudit_kit.db import Connection
+from pgaudit_kit.install.settings import json_constant
+from pgaudit_kit.install.tables import declaration
+from pgaudit_kit.model import Installation, InstalledObject, RegisteredTable
+from pgaudit_kit.names import Ident
+from pgaudit_kit.plan import Change, unit_changes
+from pgaudit_kit.render import CaptureSpec, Templates, Unit
+from pgaudit_kit.render.capture import smallint, smallints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A table that shall be audited, with what is known of it."""
+
+    declared: TableConfig
+    spec: CaptureSpec
+    registered: RegisteredTable | None
+
+
+def table_changes(
+    templates: Templates,
+    installation: Installation,
+    target: Target,
+    units: list[Unit],
+    *,
+    baseline: bool,
+) -> Iterable[Change]:
+    """Functions and triggers of one audited table, its row in the registry, and its baseline."""
+    yield from _capture(installation, target, units)
+    schema, spec = Ident(templates.schema).sql, target.spec
+    name = spec.table.name
+    if not _is_registered(target):
+        yield Change(
+            op="change" if target.registered else "create",
+            kind="registry",
+            target=name.display,
+            why=_registry_reason(target),
+            sql=_register(schema, target),
+        )
+    if baseline:
+        yield Change(
+            op="create",
+            kind="baseline",
+            target=name.display,
+            why="an event for each row that is there",
+            sql=f"SELECT {schema}.record_baseline({spec.table_id});\n",
+            as_owner=False,
+        )
+
+
+def _capture(installation: Installation, target: Target, units: list[Unit]) -> Iterable[Change]:
+    row, spec = target.registered, target.spec
+    absent, why = "new", None
+    if row is not None and row.enabled:
+        absent = "it was missing"
+        if row.table_version != spec.table_version:
+            why = "the table changed"
+        if spec.specialised and not row.specialised:
+            why = "the table changed; the generic function stands in for the one made for its columns"
+    for change in unit_changes(units, installation.objects, absent=absent):
+        if why and change.op == "replace" and change.kind == "function":
+            change = replace(change, why=why)
+        yield change
+
+
+def _registry_reason(target: Target) -> str:
+    row, spec = target.registered, target.spec
+    if row is None or not row.enabled:
+        return "audited from now on"
+    if row.table_version != spec.table_version:
+        return f"its definition changed: version {spec.table_version}"
+    if row.declaration != declaration(target.declared, spec):
+        return "declared otherwise"
+    return "capture is made for its columns again" if spec.specialised else "capture is generic"
+
+
+def _is_registered(target: Target) -> bool:
+    row, spec = target.registered, target.spec
+    return (
+        row is not None
+        and row.enabled
+        and row.table_version == spec.table_version
+        and row.specialised == spec.specialised
+        and row.declaration == declaration(target.declared, spec)
+    )
+
+
+def _register(schema: str, target: Target) -> str:
+    spec = target.spec
+    arguments = [
+        str(spec.table_id),
+        str(spec.table_version),
+        # by OID: the kit's owner need not have USAGE on the table's schema
+        f"{spec.table.oid}::oid::regclass",
+        json_constant(declaration(target.declared, spec)),
+        *(smallints(numbers).sql for numbers in (spec.key, spec.excluded, spec.personal)),
+        smallint(spec.tenant_attnum).sql,
+        smallint(spec.subject_attnum).sql,
+        "true" if spec.specialised else "false",
+    ]
+    return f"SELECT {schema}.register_table({', '.join(arguments)});\n"
+
+
+def end_changes(conn: Connection, templates: Templates, ended: list[RegisteredTable]) -> Iterable[Change]:
+    """These tables leave the registry."""
+    schema = Ident(templates.schema).sql
+    there = {table.oid for table in read_tables(conn, templates, oids=[row.relation for row in ended])}
+    for row in ended:
+        why = "no longer declared" if row.relation in there else "the table is gone"
+        yield Change(
+            op="drop",
+            kind="registry",
+            target=row.name.display,
+            why=f"{why}; its events stay",
+            sql=f"SELECT {schema}.unregister_table({row.table_id});\n",
+        )
+
+
+def objects_of(
+    conn: Connection,
+    templates: Templates,
+    installation: Installation,
+    targets: list[Target],
+    ended: list[RegisteredTable],
+) -> tuple[InstalledObject, ...]:
+    """The functions and triggers of these tables alone."""
+    ids = {target.spec.table_id for target in targets} | {row.table_id for row in ended}
+    tables = [target.spec.table for target in targets]
+    tables += read_tables(conn, templates, oids=[row.relation for row in ended])
+    relations = {name for table in tables for name in (table.name, *table.partitions)}
+    functions = {f"tg_{kind}_{table_id}" for kind in ("capture", "generic") for table_id in ids}
+    return tuple(
+        item
+        for item in installation.objects
+        if item.id.parent in relations or (item.id.kind == "function" and item.id.name in functions)
+    )
