@@ -263,7 +263,8 @@ def test_a_personal_value_that_a_sealed_record_names_is_erased(log: Database) ->
         ("UPDATE audit.blocks SET header = repeat('x', 100000000) WHERE tenant_id = 'acme'",
          "header-malformed"),
         ("UPDATE audit.blocks SET header = '{\"v\":1e999}'", "header-malformed"),
-        ("ALTER TABLE audit.blocks ALTER header DROP NOT NULL, ALTER tenant_id DROP NOT NULL,"
+        ("ALTER TABLE audit.blocks DROP CONSTRAINT blocks_log_index_sealed_at_pk;"
+         "ALTER TABLE audit.blocks ALTER header DROP NOT NULL, ALTER tenant_id DROP NOT NULL,"
          " ALTER log_index DROP NOT NULL; UPDATE audit.blocks SET header = NULL, tenant_id = NULL,"
          " log_index = NULL WHERE tenant_id = 'acme'", "block-missing"),
         ("ALTER TABLE audit.blocks ALTER event_ids DROP NOT NULL, ALTER event_hashes DROP NOT NULL;"

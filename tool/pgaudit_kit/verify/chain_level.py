@@ -24,7 +24,7 @@ from pgaudit_kit.verify.report import Finding
 from pgaudit_kit.verify.seals import Seals
 
 SYSTEM = "_system"
-CHUNK = 200_000
+CHUNK = 400_000
 """Event ids that one statement judges at a time."""
 NOTED = 10_000
 """Gaps, missing blocks and blocks with false columns that are remembered one by one."""

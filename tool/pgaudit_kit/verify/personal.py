@@ -37,9 +37,13 @@ class Personal:
             "table_versions": [version for _, version in personal],
         }
         self._counted.clear()
+        with self.level.session.readable():
+            self._compare(chunk, values, keys=bool(personal))
+
+    def _compare(self, chunk: Chunk, values: dict[str, Any], *, keys: bool) -> None:
         if chunk.personal or self._stored:
             self._report(self.level.session.rows("personal_values", values, hash_join=True), "personal value")
-        if personal or self._stored:
+        if keys or self._stored:
             self._report(self.level.session.rows("personal_keys", values, hash_join=True), "personal key")
 
     def _report(self, rows: list[Any], what: str) -> None:
