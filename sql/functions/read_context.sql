@@ -10,6 +10,7 @@ AS $fn$
 DECLARE
     v_text text := current_setting({{ context_setting }}, true);
     v_context jsonb;
+    v_size integer;
     v_name text;
 BEGIN
     IF v_text IS NULL OR v_text = '' THEN
@@ -23,6 +24,10 @@ BEGIN
     EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
         RETURN jsonb_build_object('context_error', 'not JSON');
     END;
+    v_size := octet_length(v_context::text);
+    IF v_size > 262144 THEN -- a number like 1e131000 grows
+        RETURN jsonb_build_object('context_error', format('%s bytes as jsonb', v_size));
+    END IF;
     IF jsonb_typeof(v_context) <> 'object' THEN
         RETURN jsonb_build_object('context_error', 'not an object');
     END IF;

@@ -25,12 +25,20 @@ DECLARE
     v_before text := current_setting({{ context_setting }}, true);
     v_given jsonb;
     v_context jsonb;
+    v_name text;
 BEGIN
     IF jsonb_typeof(extra) <> 'object' THEN
         RAISE EXCEPTION 'extra must be a JSON object, not %', jsonb_typeof(extra)
             USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Pass for example extra => ''{"order": 42}''.';
     END IF;
+    FOREACH v_name IN ARRAY '{actor_id,action,tenant_id}'::text[] LOOP
+        IF jsonb_typeof(extra -> v_name) <> 'string' THEN
+            RAISE EXCEPTION '% must be a string, not %', v_name, jsonb_typeof(extra -> v_name)
+                USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('Pass it as a parameter of its own: %s => ''…''.', v_name);
+        END IF;
+    END LOOP;
     IF ip <> '' THEN
         BEGIN
             PERFORM ip::inet;

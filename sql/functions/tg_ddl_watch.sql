@@ -13,7 +13,7 @@ SET quote_all_identifiers = off -- fingerprints hold names
 AS $fn$
 DECLARE
     v_touched oid[];
-    v_triggers boolean;
+    v_everywhere boolean;
     v_table {{ audit }}.audited_tables;
     v_version {{ audit }}.table_versions;
     v_name text;
@@ -25,16 +25,16 @@ BEGIN
         SELECT
             array_agg(DISTINCT d.objid) FILTER (WHERE d.classid = 'pg_class'::regclass),
             bool_or(d.classid IN ('pg_trigger'::regclass, 'pg_rewrite'::regclass))
-        INTO v_touched, v_triggers
+        INTO v_touched, v_everywhere
         FROM pg_event_trigger_dropped_objects() AS d;
     ELSE
         SELECT
             array_agg(DISTINCT d.objid) FILTER (WHERE d.classid = 'pg_class'::regclass),
-            bool_or(d.classid IN ('pg_trigger'::regclass, 'pg_rewrite'::regclass))
-        INTO v_touched, v_triggers
+            bool_or(d.classid IN ('pg_trigger'::regclass, 'pg_rewrite'::regclass, 'pg_namespace'::regclass))
+        INTO v_touched, v_everywhere
         FROM pg_event_trigger_ddl_commands() AS d;
     END IF;
-    IF v_touched IS NULL AND v_triggers IS NOT TRUE THEN
+    IF v_touched IS NULL AND v_everywhere IS NOT TRUE THEN
         RETURN;
     END IF;
     IF NOT (SELECT q.is_called FROM {{ audit }}.event_id_seq AS q) THEN
@@ -62,7 +62,7 @@ BEGIN
         SELECT t.*
         FROM {{ audit }}.audited_tables AS t
         WHERE t.enabled AND (
-            v_triggers
+            v_everywhere
             OR t.table_id IN (SELECT u.table_id FROM above_audited AS u WHERE u.relation = ANY (v_touched))
             OR t.relation IN (SELECT u.relation FROM above_touched AS u)
         )
