@@ -267,3 +267,24 @@ def test_a_read_only_default_is_refused_clearly(kit: Kit, db: Database):
     answer = kit("install", "--yes", code=3)
     assert "error[read-only-server]" in answer.err
     kit("plan")
+
+
+def test_who_may_not_create_event_triggers_leaves_those_that_are_there(kit: Kit, db: Database):
+    db.execute("CREATE TABLE public.doc (id int PRIMARY KEY)")
+    kit("install", "--yes")
+    kit("enable", "public.doc")
+    admin = db.role("admin")
+    db.execute(
+        sql.SQL("GRANT pgaudit_kit_owner TO {0}; ALTER TABLE public.doc OWNER TO {0}").format(
+            sql.Identifier(admin)
+        )
+    )
+    other = Kit(psycopg.conninfo.make_conninfo(db.dsn, user=admin))
+    other("plan", "--exit-code")
+    with connect(db, user=admin) as conn:
+        conn.execute("ALTER TABLE public.doc ADD COLUMN more text")
+    other("apply", "--yes")
+    other("plan", "--exit-code")
+    kit("plan", "--exit-code")
+    db.execute("ALTER EVENT TRIGGER pgaudit_kit_audit_ddl DISABLE")
+    assert "error[insufficient-privilege]" in other("apply", "--yes", code=3).err

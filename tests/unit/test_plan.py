@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pgaudit_kit.install.apply import script
 from pgaudit_kit.model import InstalledObject, ObjectId
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.plan import Change, Plan, digest, drop_changes, stamp_of, stamped, stamped_on, unit_changes
@@ -139,3 +140,25 @@ def test_a_plan_counts_what_it_does():
     assert (plan.summary, plan.done) == ("2 to create, 1 to drop", "2 created, 1 dropped")
     assert plan and not Plan()
     assert Plan().summary == "nothing to do"
+
+
+def test_a_line_break_in_a_name_does_not_end_a_comment_of_the_script():
+    change = Change(
+        op="drop", kind="view", target="v\r\nDROP TABLE a;", why="of\nDROP TABLE b;", sql="SELECT 1;\n"
+    )
+    lines = script("audit", Plan(changes=(change,))).splitlines()
+    assert [line for line in lines if "DROP" in line] == ["-- drop view v DROP TABLE a;: of DROP TABLE b;"]
+
+
+def test_a_script_says_who_does_what():
+    steps = [
+        Change(op="create", kind=kind, target=kind, why="new", sql=f"{kind};\n", as_owner=as_owner)
+        for kind, as_owner in (("role", False), ("view", True), ("function", True), ("trigger", False))
+    ]
+    words = [
+        line for line in script("audit", Plan(changes=tuple(steps))).splitlines() if line and line[0] != "-"
+    ]
+    owner = 'SET LOCAL ROLE "pgaudit_kit_owner";'
+    assert words == [
+        "BEGIN;", "role;", owner, "view;", "function;", "RESET ROLE;", "trigger;", "RESET ROLE;", "COMMIT;"
+    ]  # fmt: skip

@@ -223,6 +223,11 @@ def _is_ours_by_nature(item: ObjectId) -> bool:
     return item.kind in ("trigger", "event trigger", "policy") or bool(_CAPTURE.fullmatch(item.name))
 
 
+def one_line(text: str) -> str:
+    """The text without line breaks: a name that holds one must not end a comment or a line of the plan."""
+    return " ".join(text.split())
+
+
 def display(item: ObjectId) -> str:
     """The object as a person would name it, without its kind."""
     if item.parent is None:

@@ -17,7 +17,7 @@ from pgaudit_kit.errors import NotInstalled, UsageError
 from pgaudit_kit.install.apply import apply_plan, script
 from pgaudit_kit.install.build import Wanted, build_plan, is_installed
 from pgaudit_kit.names import QualifiedName
-from pgaudit_kit.plan import Change, Plan
+from pgaudit_kit.plan import Change, Plan, one_line
 
 _SIGNS = {"create": "+", "replace": "~", "change": "~", "drop": "-"}
 
@@ -91,7 +91,7 @@ def _apply(app: App, conn: Connection, wanted: Wanted, plan: Plan) -> Plan:
 
 def plan_lines(plan: Plan) -> list[str]:
     """The steps, one a line, in columns."""
-    rows = [(_SIGNS[c.op], c.kind, _short(c.target), c.op, c.why) for c in plan.changes]
+    rows = [(_SIGNS[c.op], c.kind, _short(one_line(c.target)), c.op, one_line(c.why)) for c in plan.changes]
     kind = max((len(row[1]) for row in rows), default=0)
     target = max((len(row[2]) for row in rows), default=0)
     return [f"  {sign} {k:<{kind}}  {t:<{target}}  {op}: {why}" for sign, k, t, op, why in rows]

@@ -12,7 +12,7 @@ from pgaudit_kit.install.build import Wanted, build_plan, wanted_names
 from pgaudit_kit.install.locks import become, lock_against_ddl, lock_against_writers
 from pgaudit_kit.model import InstalledObject
 from pgaudit_kit.names import Ident, Literal
-from pgaudit_kit.plan import Change, Plan
+from pgaudit_kit.plan import Change, Plan, one_line
 from pgaudit_kit.render import Roles, Templates
 from pgaudit_kit.timeouts import Timeouts
 
@@ -100,7 +100,7 @@ def script(schema: str, plan: Plan) -> str:
         if change.as_owner != as_owner:
             as_owner = change.as_owner
             parts.append(f"SET LOCAL ROLE {owner};\n" if as_owner else "RESET ROLE;\n")
-        parts.append(f"-- {change.op} {change.kind} {' '.join(change.target.split())}: {change.why}\n")
+        parts.append(f"-- {one_line(f'{change.op} {change.kind} {change.target}: {change.why}')}\n")
         parts.append(change.sql)
         parts.append("\n")
     parts.append("RESET ROLE;\nCOMMIT;\n")
