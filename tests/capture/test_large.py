@@ -1,0 +1,50 @@
+"""Values that jsonb, or an event's line, cannot hold: the write succeeds, a digest is recorded."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tests.capture.conftest import Audit
+from tests.capture.helpers import MODES, Audited, enable, one
+from tests.servers import Database
+
+GROWING = "[" + ",".join(["1e131000"] * 2500) + "]"
+"""Some 20 kB of jsonb, 320 MB of text."""
+
+
+def test_small_values_of_much_text_become_a_digest(audited: Audit):
+    t = audited("CREATE TABLE public.t (id int PRIMARY KEY, j jsonb, p jsonb)", "--personal", "p")
+    t.db.execute("INSERT INTO public.t VALUES (1, %s, NULL)", [GROWING])
+    (event,) = t.events()
+    assert set(event.new["~row"]) == {"~sha256", "~bytes"}
+    assert int(event.new["~row"]["~bytes"]) > 300_000_000
+    assert one(t.db, "SELECT audit.seal()") > 0
+
+
+@pytest.mark.long
+@pytest.mark.any_server
+def test_value_too_large_for_jsonb(kit_db: Database):
+    size = 270_000_000
+    digest = hashlib.sha256(b"x" * size).hexdigest()
+    for mode in MODES:
+        name = f"public.{mode}"
+        kit_db.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, big text, f float8, small text)".encode())
+        enable(kit_db, name)
+        t = Audited(kit_db, name, mode)
+        t.do(
+            f"INSERT INTO {name} VALUES (1, repeat('x', {size}), 0, 's')",
+            f"UPDATE {name} SET small = 't'",
+            f"UPDATE {name} SET f = '-0'",
+            f"UPDATE {name} SET big = 'short'",
+            f"DELETE FROM {name}",
+        )
+        large = {"~sha256": digest, "~bytes": str(size)}
+        insert, small, hidden, shrink, delete = t.events()
+        assert insert.new == {"id": "1", "big": large, "f": "0", "small": "s"}
+        assert small.change == ("UPDATE", "1", {"small": "s"}, {"small": "t"})
+        assert set(hidden.new["~row"]) == {"~sha256", "~bytes"}
+        assert shrink.change == ("UPDATE", "1", {"big": large}, {"big": "short"})
+        assert delete.old["big"] == "short"
+    assert one(kit_db, "SELECT audit.seal()") > 0
