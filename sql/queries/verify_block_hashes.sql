@@ -7,7 +7,9 @@ FROM (
     CROSS JOIN LATERAL unnest(b.event_ids) WITH ORDINALITY AS u (event_id, ordinality)
     INNER JOIN {{ audit }}.change_events AS e ON e.event_id = u.event_id
     CROSS JOIN LATERAL (
-{% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}{% include 'snippets/verify_line.sql' %}{% endwith %}
+{% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}
+{% include 'snippets/verify_line.sql' %}
+{% endwith %}
     ) AS l
     WHERE b.log_index = %(log_index)s AND b.tenant_id = %(tenant_id)s
 ) AS h

@@ -17,6 +17,7 @@ SELECT
     b.block_hash
 FROM {{ audit }}.blocks AS b
 CROSS JOIN LATERAL (
-    SELECT coalesce(%(tenants)s::text[] IS NULL OR b.tenant_id = ANY (%(tenants)s::text[]), false) AS judged
+    SELECT
+        (%(tenants)s::text[] IS NULL OR b.tenant_id = ANY (%(tenants)s::text[])) IS TRUE AS judged
 ) AS j
 ORDER BY b.log_index, b.sealed_at

@@ -12,6 +12,7 @@ FROM (
 CROSS JOIN LATERAL jsonb_array_elements_text(c.event_ids) AS n (event_id)
 WHERE EXISTS (
     SELECT FROM {{ audit }}.blocks AS b
-    WHERE b.tenant_id = c.tenant_id AND b.last_event_id >= c.event_id AND b.first_event_id <= c.event_id
+    WHERE b.tenant_id = c.tenant_id
+        AND b.last_event_id >= c.event_id AND b.first_event_id <= c.event_id
         AND c.event_id = ANY (b.event_ids)
 )

@@ -1,5 +1,5 @@
 -- object:   (query)
--- purpose:  every event of a range of ids: its hash against the block's, and whether it can be genuine
+-- purpose:  each event of a range of ids: its hash against the block's, and can it be genuine
 -- What is in order comes back as counts, anything else event by event.
 SELECT
     j.tenant_id,
@@ -73,7 +73,9 @@ FROM (
             sha256(convert_to(row_to_json(l)::text, 'UTF8')) AS hash
         FROM {{ audit }}.change_events AS e
         CROSS JOIN LATERAL (
-{% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}{% include 'snippets/verify_line.sql' %}{% endwith %}
+{% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}
+{% include 'snippets/verify_line.sql' %}
+{% endwith %}
         ) AS l
         WHERE e.event_id BETWEEN %(first)s AND %(last)s
             AND (%(tenants)s::text[] IS NULL OR e.tenant_id = ANY (%(tenants)s::text[]))

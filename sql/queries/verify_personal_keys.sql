@@ -51,5 +51,10 @@ LEFT JOIN (
     WHERE d.event_id BETWEEN %(first)s AND %(last)s
     OFFSET 0
 ) AS e ON e.event_id = k.event_id AND e.occurred_at = k.occurred_at
-WHERE (%(tenants)s::text[] IS NULL OR coalesce(e.tenant_id, k.tenant_id) = ANY (%(tenants)s::text[]))
-    AND (e.record_key = k.digest AND e.tenant_id = k.tenant_id AND e.table_id = k.table_id) IS NOT TRUE
+WHERE (
+        %(tenants)s::text[] IS NULL
+        OR coalesce(e.tenant_id, k.tenant_id) = ANY (%(tenants)s::text[])
+    )
+    AND (
+        e.record_key = k.digest AND e.tenant_id = k.tenant_id AND e.table_id = k.table_id
+    ) IS NOT TRUE

@@ -1,5 +1,5 @@
 -- object:   (query)
--- purpose:  what there is of the tables that verify reads, and whether this role sees all of their rows
+-- purpose:  the tables that verify reads as they are, and whether this role sees all of their rows
 SELECT
     c.relname AS name,
     c.relkind::text AS kind,
@@ -29,7 +29,10 @@ SELECT
         SELECT min(n.relname::text)
         FROM pg_index AS i
         INNER JOIN pg_class AS n ON n.oid = i.indexrelid
-        WHERE (i.indrelid = c.oid OR i.indrelid IN (SELECT t.relid FROM pg_partition_tree(c.oid) AS t))
+        WHERE (
+                i.indrelid = c.oid
+                OR i.indrelid IN (SELECT t.relid FROM pg_partition_tree(c.oid) AS t)
+            )
             AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
     ) AS foreign_index,
     (

@@ -1,5 +1,5 @@
 -- object:   (query)
--- purpose:  events that hash to what was sealed under another id or for another tenant, once these are put back
+-- purpose:  events that hash to what was sealed, once another id and another tenant are put back
 SELECT
     e.event_id,
     e.tenant_id,
@@ -8,15 +8,22 @@ SELECT
     sha256(convert_to(row_to_json(o)::text, 'UTF8')) = t.hash AS as_it_is
 FROM {{ audit }}.change_events AS e
 CROSS JOIN ROWS FROM (
-    unnest(%(sealed_event_ids)s::bigint[]), unnest(%(sealed_tenant_ids)s::text[]), unnest(%(sealed_hashes)s::bytea[])
+    unnest(%(sealed_event_ids)s::bigint[]),
+    unnest(%(sealed_tenant_ids)s::text[]),
+    unnest(%(sealed_hashes)s::bytea[])
 ) AS t (event_id, tenant_id, hash)
 CROSS JOIN LATERAL (
-{% with event_id = sql('t.event_id'), tenant_id = sql('t.tenant_id') %}{% include 'snippets/verify_line.sql' %}{% endwith %}
+{% with event_id = sql('t.event_id'), tenant_id = sql('t.tenant_id') %}
+{% include 'snippets/verify_line.sql' %}
+{% endwith %}
 ) AS l
 CROSS JOIN LATERAL (
-{% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}{% include 'snippets/verify_line.sql' %}{% endwith %}
+{% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}
+{% include 'snippets/verify_line.sql' %}
+{% endwith %}
 ) AS o
 WHERE e.event_id = ANY (%(event_ids)s::bigint[])
     AND t.hash IN (
-        sha256(convert_to(row_to_json(l)::text, 'UTF8')), sha256(convert_to(row_to_json(o)::text, 'UTF8'))
+        sha256(convert_to(row_to_json(l)::text, 'UTF8')),
+        sha256(convert_to(row_to_json(o)::text, 'UTF8'))
     )

@@ -13,7 +13,11 @@ GROUP BY e.event_id
 HAVING count(*) > 1
 UNION ALL
 SELECT
-    'event-sealed-twice', s.event_id, min(s.tenant_id), count(*), array_agg(s.block_number ORDER BY s.log_index)
+    'event-sealed-twice',
+    s.event_id,
+    min(s.tenant_id),
+    count(*),
+    array_agg(s.block_number ORDER BY s.log_index)
 FROM (
 {% include 'snippets/verify_sealed.sql' %}
 ) AS s

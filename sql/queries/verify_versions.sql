@@ -6,6 +6,7 @@ SELECT
     format('%%I.%%I', v.schema_name, v.table_name) AS name,
     CASE WHEN jsonb_typeof(v.columns) = 'array' THEN EXISTS (
         SELECT FROM jsonb_array_elements(v.columns) AS c (description)
-        WHERE c.description ->> 'recorded' = 'personal' AND c.description ->> 'name' = ANY (v.key_columns)
+        WHERE c.description ->> 'recorded' = 'personal'
+            AND c.description ->> 'name' = ANY (v.key_columns)
     ) ELSE false END AS key_is_personal
 FROM {{ audit }}.table_versions AS v
