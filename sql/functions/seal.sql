@@ -66,7 +66,18 @@ BEGIN
     );
     IF v_new_incarnation THEN
         -- Transaction ids may have started anew: what is here already is told by its number, not by theirs.
-        PERFORM FROM {{ audit }}.change_events AS e GROUP BY e.event_id HAVING count(*) > 1;
+        PERFORM FROM (
+            SELECT e.event_id, count(*) AS events
+            FROM {{ audit }}.change_events AS e
+            GROUP BY e.event_id
+            HAVING count(*) > 1
+        ) AS d
+        WHERE d.events > ( -- what was sealed twice before is for verify to tell
+            SELECT count(*)
+            FROM {{ audit }}.blocks AS b
+            CROSS JOIN unnest(b.event_ids) AS i (event_id)
+            WHERE d.event_id BETWEEN b.first_event_id AND b.last_event_id AND i.event_id = d.event_id
+        );
         IF FOUND THEN
             RAISE EXCEPTION 'the log holds several events of one number: it was restored while triggers recorded'
                 USING ERRCODE = 'object_not_in_prerequisite_state',

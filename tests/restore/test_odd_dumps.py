@@ -90,6 +90,17 @@ def test_a_sequence_that_was_set_back_is_set_right_and_told(kit_db: Database):
     assert sealed_once(kit_db)
 
 
+def test_a_number_that_was_sealed_twice_stops_no_later_incarnation(kit_db: Database):
+    seal_all(kit_db)
+    kit_db.execute("SELECT setval('audit.event_id_seq', 1, false); SELECT audit.record_control('told', '{}')")
+    seal(kit_db)
+    seal_all(kit_db)
+    assert not one(kit_db, "SELECT count(*) = count(DISTINCT event_id) FROM audit.change_events")
+    kit_db.execute("UPDATE audit.seal_state SET database_oid = 1")
+    seal(kit_db)
+    assert incarnations(kit_db) == 1
+
+
 def test_without_its_data_the_kit_says_what_to_do(
     server: PgServer, source: str, copy: Database, tmp_path: Path
 ):
