@@ -160,5 +160,15 @@ def test_a_script_says_who_does_what():
     ]
     owner = 'SET LOCAL ROLE "pgaudit_kit_owner";'
     assert words == [
-        "BEGIN;", "role;", owner, "view;", "function;", "RESET ROLE;", "trigger;", "RESET ROLE;", "COMMIT;"
-    ]  # fmt: skip
+        "BEGIN;",
+        "SET LOCAL search_path = pg_catalog, pg_temp;",
+        "SET LOCAL lock_timeout = '2s';",
+        "role;",
+        owner,
+        "view;",
+        "function;",
+        "RESET ROLE;",
+        "trigger;",
+        "RESET ROLE;",
+        "COMMIT;",
+    ]

@@ -94,7 +94,8 @@ def _comment(item: InstalledObject, value: str) -> str:
 def script(schema: str, plan: Plan) -> str:
     """The plan as SQL for reading, or for running by hand."""
     owner = Ident(Roles().owner).sql
-    parts = ["BEGIN;\n"]
+    # as apply itself does: names mean what they say, and no lock is waited for behind which writers queue
+    parts = ["BEGIN;\nSET LOCAL search_path = pg_catalog, pg_temp;\nSET LOCAL lock_timeout = '2s';\n"]
     as_owner = False
     for change in plan.changes:
         if change.as_owner != as_owner:
