@@ -34,8 +34,10 @@ SELECT
     e.context || coalesce(
         (
             SELECT p.context FROM {{ audit }}.personal_values AS p
-            WHERE e.personal_commitment IS NOT NULL
-                AND p.event_id = e.event_id AND p.occurred_at = e.occurred_at
+            WHERE
+                e.personal_commitment IS NOT NULL
+                AND p.event_id = e.event_id
+                AND p.occurred_at = e.occurred_at
         ), '{}'
     ) AS context,
     CASE
@@ -65,15 +67,19 @@ SELECT
     {{ audit }}.to_inet(coalesce(
         e.context ->> 'ip', (
             SELECT p.context ->> 'ip' FROM {{ audit }}.personal_values AS p
-            WHERE e.personal_commitment IS NOT NULL
-                AND p.event_id = e.event_id AND p.occurred_at = e.occurred_at
+            WHERE
+                e.personal_commitment IS NOT NULL
+                AND p.event_id = e.event_id
+                AND p.occurred_at = e.occurred_at
         )
     )) AS ip,
     coalesce(
         e.context ->> 'user_agent', (
             SELECT p.context ->> 'user_agent' FROM {{ audit }}.personal_values AS p
-            WHERE e.personal_commitment IS NOT NULL
-                AND p.event_id = e.event_id AND p.occurred_at = e.occurred_at
+            WHERE
+                e.personal_commitment IS NOT NULL
+                AND p.event_id = e.event_id
+                AND p.occurred_at = e.occurred_at
         )
     ) AS user_agent,
     e.context ->> 'geo' AS geo,
@@ -82,20 +88,25 @@ SELECT
     e.context ->> 'application_name' AS application_name,
     (
         SELECT b.block_number FROM {{ audit }}.blocks AS b
-        WHERE b.tenant_id = e.tenant_id
-            AND b.last_event_id >= e.event_id AND b.first_event_id <= e.event_id
-            AND e.event_id = ANY (b.event_ids)
+        WHERE
+            b.tenant_id = e.tenant_id
+            AND b.last_event_id >= e.event_id
+            AND b.first_event_id <= e.event_id
+            AND e.event_id = ANY(b.event_ids)
         ORDER BY b.last_event_id
         LIMIT 1
     ) AS block_number,
     (
-        SELECT pg_catalog.substr(
-            b.event_hashes, pg_catalog.array_position(b.event_ids, e.event_id) * 32 - 31, 32
-        )
+        SELECT
+            pg_catalog.substr(
+                b.event_hashes, pg_catalog.array_position(b.event_ids, e.event_id) * 32 - 31, 32
+            )
         FROM {{ audit }}.blocks AS b
-        WHERE b.tenant_id = e.tenant_id
-            AND b.last_event_id >= e.event_id AND b.first_event_id <= e.event_id
-            AND e.event_id = ANY (b.event_ids)
+        WHERE
+            b.tenant_id = e.tenant_id
+            AND b.last_event_id >= e.event_id
+            AND b.first_event_id <= e.event_id
+            AND e.event_id = ANY(b.event_ids)
         ORDER BY b.last_event_id
         LIMIT 1
     ) AS event_hash

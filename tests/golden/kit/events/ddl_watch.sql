@@ -1,0 +1,15 @@
+DROP EVENT TRIGGER IF EXISTS "pgaudit_kit_audit_ddl";
+CREATE EVENT TRIGGER "pgaudit_kit_audit_ddl" ON ddl_command_end
+EXECUTE FUNCTION "audit".tg_ddl_watch();
+ALTER EVENT TRIGGER "pgaudit_kit_audit_ddl" ENABLE ALWAYS;
+DROP EVENT TRIGGER IF EXISTS "pgaudit_kit_audit_drop";
+CREATE EVENT TRIGGER "pgaudit_kit_audit_drop" ON sql_drop
+EXECUTE FUNCTION "audit".tg_ddl_watch();
+ALTER EVENT TRIGGER "pgaudit_kit_audit_drop" ENABLE ALWAYS;
+DROP EVENT TRIGGER IF EXISTS "pgaudit_kit_audit_rearm";
+CREATE EVENT TRIGGER "pgaudit_kit_audit_rearm" ON ddl_command_end
+EXECUTE FUNCTION "audit".tg_ddl_rearm();
+ALTER EVENT TRIGGER "pgaudit_kit_audit_rearm" ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER "pgaudit_kit_audit_ddl" IS 'pgaudit-kit: keeps capture fit for changed tables.';
+COMMENT ON EVENT TRIGGER "pgaudit_kit_audit_drop" IS 'pgaudit-kit: notices what is dropped from audited tables.';
+COMMENT ON EVENT TRIGGER "pgaudit_kit_audit_rearm" IS 'pgaudit-kit: keeps its triggers ALWAYS.';

@@ -1,0 +1,41 @@
+CREATE OR REPLACE FUNCTION "audit".read_context()
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    v_text text := current_setting('pgaudit_kit.context_audit', true);
+    v_context jsonb;
+    v_size integer;
+    v_name text;
+BEGIN
+    IF v_text IS NULL OR v_text = '' THEN
+        RETURN NULL;
+    END IF;
+    IF octet_length(v_text) > 65536 THEN
+        RETURN jsonb_build_object('context_error', format('%s bytes, more than 65536', octet_length(v_text)));
+    END IF;
+    BEGIN
+        v_context := v_text::jsonb;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+        RETURN jsonb_build_object('context_error', 'not JSON');
+    END;
+    v_size := octet_length(v_context::text);
+    IF v_size > 262144 THEN -- a number like 1e131000 grows
+        RETURN jsonb_build_object('context_error', format('%s bytes as jsonb', v_size));
+    END IF;
+    IF jsonb_typeof(v_context) <> 'object' THEN
+        RETURN jsonb_build_object('context_error', 'not an object');
+    END IF;
+    FOREACH v_name IN ARRAY '{actor_id,action,tenant_id}'::text[] LOOP
+        IF jsonb_typeof(v_context -> v_name) NOT IN ('string', 'null') THEN
+            v_context := (v_context - v_name)
+                || jsonb_build_object('context_error', format('%s is not a string', v_name));
+        END IF;
+    END LOOP;
+    RETURN v_context;
+END;
+$fn$;
+REVOKE ALL ON FUNCTION "audit".read_context() FROM PUBLIC;
+COMMENT ON FUNCTION "audit".read_context() IS 'Context of the running transaction as a JSON object; NULL where there is none.';

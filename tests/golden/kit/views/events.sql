@@ -1,0 +1,113 @@
+CREATE OR REPLACE VIEW "audit".events AS
+SELECT
+    e.event_id,
+    e.occurred_at,
+    e.transaction_id,
+    e.tenant_id,
+    e.table_id,
+    e.table_version,
+    (
+        SELECT pg_catalog.format('%I.%I', v.schema_name, v.table_name)
+        FROM "audit".table_versions AS v
+        WHERE v.table_id = e.table_id AND v.table_version = e.table_version
+    ) AS table_name,
+    CASE e.operation
+        WHEN 'I' THEN 'INSERT'
+        WHEN 'U' THEN 'UPDATE'
+        WHEN 'D' THEN 'DELETE'
+        WHEN 'T' THEN 'TRUNCATE'
+        WHEN 'B' THEN 'BASELINE'
+        WHEN 'C' THEN 'CONTROL'
+    END AS operation,
+    coalesce(
+        (
+            SELECT k.record_key FROM "audit".personal_keys AS k
+            WHERE k.event_id = e.event_id AND k.occurred_at = e.occurred_at
+        ), e.record_key
+    ) AS record_key,
+    e.actor_id,
+    e.action,
+    e.context || coalesce(
+        (
+            SELECT p.context FROM "audit".personal_values AS p
+            WHERE
+                e.personal_commitment IS NOT NULL
+                AND p.event_id = e.event_id
+                AND p.occurred_at = e.occurred_at
+        ), '{}'
+    ) AS context,
+    CASE
+        WHEN e.personal_commitment IS NULL THEN e.old_values
+        ELSE (
+            SELECT coalesce(e.old_values || p.old_values, e.old_values, p.old_values)
+            FROM (SELECT 1) AS one
+            LEFT JOIN "audit".personal_values AS p
+                ON p.event_id = e.event_id AND p.occurred_at = e.occurred_at
+        )
+    END AS old_values,
+    CASE
+        WHEN e.personal_commitment IS NULL THEN e.new_values
+        ELSE (
+            SELECT coalesce(e.new_values || p.new_values, e.new_values, p.new_values)
+            FROM (SELECT 1) AS one
+            LEFT JOIN "audit".personal_values AS p
+                ON p.event_id = e.event_id AND p.occurred_at = e.occurred_at
+        )
+    END AS new_values,
+    e.context ->> 'session_id' AS session_id,
+    e.context ->> 'request_id' AS request_id,
+    e.context ->> 'correlation_id' AS correlation_id,
+    e.context ->> 'client_app' AS client_app,
+    e.context ->> 'auth_method' AS auth_method,
+    "audit".to_text_array(e.context -> 'permissions') AS permissions,
+    "audit".to_inet(coalesce(
+        e.context ->> 'ip', (
+            SELECT p.context ->> 'ip' FROM "audit".personal_values AS p
+            WHERE
+                e.personal_commitment IS NOT NULL
+                AND p.event_id = e.event_id
+                AND p.occurred_at = e.occurred_at
+        )
+    )) AS ip,
+    coalesce(
+        e.context ->> 'user_agent', (
+            SELECT p.context ->> 'user_agent' FROM "audit".personal_values AS p
+            WHERE
+                e.personal_commitment IS NOT NULL
+                AND p.event_id = e.event_id
+                AND p.occurred_at = e.occurred_at
+        )
+    ) AS user_agent,
+    e.context ->> 'geo' AS geo,
+    e.context ->> 'node_id' AS node_id,
+    e.context ->> 'db_user' AS db_user,
+    e.context ->> 'application_name' AS application_name,
+    (
+        SELECT b.block_number FROM "audit".blocks AS b
+        WHERE
+            b.tenant_id = e.tenant_id
+            AND b.last_event_id >= e.event_id
+            AND b.first_event_id <= e.event_id
+            AND e.event_id = ANY(b.event_ids)
+        ORDER BY b.last_event_id
+        LIMIT 1
+    ) AS block_number,
+    (
+        SELECT
+            pg_catalog.substr(
+                b.event_hashes, pg_catalog.array_position(b.event_ids, e.event_id) * 32 - 31, 32
+            )
+        FROM "audit".blocks AS b
+        WHERE
+            b.tenant_id = e.tenant_id
+            AND b.last_event_id >= e.event_id
+            AND b.first_event_id <= e.event_id
+            AND e.event_id = ANY(b.event_ids)
+        ORDER BY b.last_event_id
+        LIMIT 1
+    ) AS event_hash
+FROM "audit".change_events AS e;
+ALTER VIEW "audit".events OWNER TO "pgaudit_kit_view";
+REVOKE ALL ON "audit".events FROM PUBLIC;
+GRANT SELECT ON "audit".events TO "pgaudit_kit_reader", "pgaudit_kit_auditor";
+COMMENT ON VIEW "audit".events IS 'The audit log as people read it, as far as the reader''s tenants go.';
