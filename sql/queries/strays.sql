@@ -4,6 +4,7 @@ WITH tables AS (
     SELECT
         c.oid, c.relname, c.relkind, c.relowner, c.relrowsecurity, c.relforcerowsecurity, i.inhparent,
         format('%I.%I', n.nspname, c.relname) AS name,
+        ARRAY[n.nspname::text, c.relname::text] AS names,
         c.relname = ANY ({{ viewed }}) AS viewed
     FROM pg_class AS c
     INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -40,10 +41,10 @@ granted AS (
     WHERE n.nspname = {{ schema_name }}
 )
 
-SELECT 'grant' AS kind, format('%s on %s to %s', string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type),
+SELECT 'drop' AS op, 'grant' AS kind, format('%s on %s to %s', string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type),
     g.name, coalesce(r.rolname, 'PUBLIC')) AS target, 'granted by somebody else than the kit' AS why,
     format('REVOKE ALL ON %s %s FROM %s CASCADE', g.kind, g.target,
-        coalesce(quote_ident(r.rolname), 'PUBLIC')) AS statement, true AS as_owner
+        coalesce(quote_ident(r.rolname), 'PUBLIC')) AS statement, true AS as_owner, NULL::text[] AS blocks
 FROM granted AS g
 LEFT JOIN pg_roles AS r ON r.oid = g.grantee
 WHERE g.grantee <> g.owner AND NOT coalesce(
@@ -59,23 +60,23 @@ WHERE g.grantee <> g.owner AND NOT coalesce(
 )
 GROUP BY g.kind, g.name, g.target, r.rolname
 UNION ALL
-SELECT 'grant', format('SELECT on %s to %s', t.relname, {{ view_literal }}), 'the reading views need it',
-    format('GRANT SELECT ON TABLE %s TO %I', t.name, {{ view_literal }}), true
+SELECT 'create', 'grant', format('SELECT on %s to %s', t.relname, {{ view_literal }}), 'the reading views need it',
+    format('GRANT SELECT ON TABLE %s TO %I', t.name, {{ view_literal }}), true, NULL
 FROM tables AS t
 WHERE t.viewed AND NOT has_table_privilege({{ view_literal }}, t.oid, 'SELECT')
 UNION ALL
-SELECT 'owner', t.relname, format('it belongs to %s', pg_get_userbyid(t.relowner)),
-    format('ALTER TABLE %s OWNER TO %I', t.name, {{ owner_literal }}), false
+SELECT 'change', 'owner', t.relname, format('it belongs to %s', pg_get_userbyid(t.relowner)),
+    format('ALTER TABLE %s OWNER TO %I', t.name, {{ owner_literal }}), false, t.names
 FROM tables AS t
 WHERE pg_get_userbyid(t.relowner) <> {{ owner_literal }}
 UNION ALL
-SELECT 'row security', t.relname, 'it was switched off', format(
-    'ALTER TABLE %1$s ENABLE ROW LEVEL SECURITY; ALTER TABLE %1$s FORCE ROW LEVEL SECURITY', t.name), true
+SELECT 'change', 'row security', t.relname, 'it was switched off', format(
+    'ALTER TABLE %1$s ENABLE ROW LEVEL SECURITY; ALTER TABLE %1$s FORCE ROW LEVEL SECURITY', t.name), true, t.names
 FROM tables AS t
 WHERE NOT (t.relrowsecurity AND t.relforcerowsecurity) AND t.relname <> 'alembic_version'
 UNION ALL
-SELECT 'partition', t.relname, 'its policies or guards are not those of its parent',
-    format('SELECT %s.stamp_partition(%L::regclass)', {{ schema_literal }}, t.name), true
+SELECT 'change', 'partition', t.relname, 'its policies or guards are not those of its parent',
+    format('SELECT %s.stamp_partition(%L::regclass)', {{ schema_literal }}, t.name), true, t.names
 FROM tables AS t
 WHERE t.inhparent IS NOT NULL AND (
     NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = t.oid AND g.tgname = 'append_only_truncate')
@@ -91,9 +92,10 @@ WHERE t.inhparent IS NOT NULL AND (
 )
 UNION ALL
 -- a trigger's copies on partitions, of the log and of audited tables, can be disabled one by one
-SELECT 'trigger', format('%s on %s', g.tgname, g.tgrelid::regclass),
+SELECT 'change', 'trigger', format('%s on %s', g.tgname, g.tgrelid::regclass),
     CASE g.tgenabled WHEN 'D' THEN 'it was disabled' ELSE 'it is no longer ALWAYS' END,
-    format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', g.tgrelid::regclass, g.tgname), fn.nspname = cn.nspname
+    format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', g.tgrelid::regclass, g.tgname), fn.nspname = cn.nspname,
+    ARRAY[cn.nspname::text, c.relname::text]
 FROM pg_trigger AS g
 INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
 INNER JOIN pg_namespace AS fn ON fn.oid = p.pronamespace
@@ -102,16 +104,16 @@ INNER JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
 WHERE fn.nspname = {{ schema_name }} AND g.tgenabled <> 'A' AND c.relispartition
     AND (g.tgparentid <> 0 OR cn.nspname = {{ schema_name }})
 UNION ALL
-SELECT 'trigger', format('%s on %s', g.tgname, t.relname), 'it is not the kit''s',
-    format('DROP TRIGGER %I ON %s', g.tgname, t.name), true
+SELECT 'drop', 'trigger', format('%s on %s', g.tgname, t.relname), 'it is not the kit''s',
+    format('DROP TRIGGER %I ON %s', g.tgname, t.name), true, t.names
 FROM pg_trigger AS g
 INNER JOIN tables AS t ON t.oid = g.tgrelid
 INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
 INNER JOIN pg_namespace AS n ON n.oid = p.pronamespace
 WHERE n.nspname <> {{ schema_name }} AND NOT g.tgisinternal AND g.tgparentid = 0
 UNION ALL
-SELECT 'rule', format('%s on %s', r.rulename, t.relname), 'it is not the kit''s',
-    format('DROP RULE %I ON %s', r.rulename, t.name), true
+SELECT 'drop', 'rule', format('%s on %s', r.rulename, t.relname), 'it is not the kit''s',
+    format('DROP RULE %I ON %s', r.rulename, t.name), true, t.names
 FROM pg_rewrite AS r
 INNER JOIN tables AS t ON t.oid = r.ev_class
-ORDER BY 1, 2, 4
+ORDER BY 2, 3, 5

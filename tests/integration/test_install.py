@@ -126,6 +126,24 @@ def test_uninstalling_waits_for_a_seal_at_work(kit: Kit, db: Database):
     )
 
 
+def test_an_uninstall_that_was_cut_short_can_be_finished(
+    kit: Kit, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args: object) -> None:
+        raise psycopg.errors.AdminShutdown("terminating connection")
+
+    kit("install", "--yes")
+    with monkeypatch.context() as patched:
+        patched.setattr("pgaudit_kit.install.uninstall._seal", fail)
+        kit("uninstall", "--yes", code=3)
+    kit("uninstall", "--yes")
+    assert one(db, "SELECT sum(event_count) FROM audit.blocks") == one(
+        db, "SELECT count(*) FROM audit.change_events"
+    )
+    kit("install", "--yes")
+    kit("plan", "--exit-code")
+
+
 def test_data_is_dropped_only_when_its_schema_is_named(kit: Kit, db: Database):
     kit("install", "--yes")
     answer = kit("uninstall", "--drop-data", "--yes", code=2)

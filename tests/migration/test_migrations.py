@@ -122,7 +122,9 @@ def test_a_percent_sign_in_a_migration_stays_one():
     assert "%%" not in migrate.upgrade_sql(Templates("audit"), None)
 
 
-@pytest.mark.parametrize("command_line", [["plan"], ["install", "--yes"], ["apply", "--yes"]])
+@pytest.mark.parametrize(
+    "command_line", [["plan"], ["install", "--yes"], ["apply", "--yes"], ["uninstall", "--yes"]]
+)
 def test_a_newer_installation_is_left_alone(
     kit_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command_line: list[str]
 ):

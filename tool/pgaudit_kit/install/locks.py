@@ -43,7 +43,7 @@ def lock_against_writers(conn: Connection, changes: Iterable[Change]) -> None:
     for change in changes:
         for name in change.blocks:
             key = (name, change.as_owner)
-            modes[key] = modes.get(key, False) or change.kind == "policy" or change.op == "drop"
+            modes[key] = modes.get(key, False) or change.kind != "trigger" or change.op == "drop"
     limit = _milliseconds(conn, "lock_timeout")
     patience = int(_milliseconds(conn, "deadlock_timeout") * 0.8)
     started = None

@@ -20,15 +20,20 @@ class NewerInstallation(Refused):
     hint = "Upgrade pgaudit-kit, then run the command again."
 
 
+def refuse_newer(current: str | None) -> None:
+    """Raise NewerInstallation for a revision that this version does not know."""
+    if current is not None and current not in _known():
+        raise NewerInstallation(f"The kit's tables are at revision {current}, unknown to this version.")
+
+
 def upgrade_sql(templates: Templates, current: str | None) -> str:
     """SQL from revision `current` (None: nothing there) to the newest; empty where it is the newest.
 
     Raises NewerInstallation for a revision that this version does not know.
     """
+    refuse_newer(current)
     if current == head():
         return ""
-    if current is not None and current not in _known():
-        raise NewerInstallation(f"The kit's tables are at revision {current}, unknown to this version.")
     buffer = io.StringIO()
     config = _config(buffer)
     config.attributes["schema"] = templates.schema

@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from pgaudit_kit.db import Connection
-from pgaudit_kit.plan import Change
+from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.plan import Change, Operation
 from pgaudit_kit.render import Templates, Unit
 from pgaudit_kit.render.templates import text_array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stray:
+    op: Operation
     kind: str
     target: str
     why: str
     statement: str
     as_owner: bool
+    blocks: list[str] | None
+    """Schema and name of the table that is locked."""
 
 
 def stray_changes(conn: Connection, templates: Templates, units: Iterable[Unit]) -> list[Change]:
@@ -31,12 +35,13 @@ def stray_changes(conn: Connection, templates: Templates, units: Iterable[Unit])
         strays = cursor.execute(query.encode()).fetchall()
     return [
         Change(
-            op="change",
+            op=stray.op,
             kind=stray.kind,
             target=stray.target,
             why=stray.why,
             sql=f"{stray.statement};\n",
             as_owner=stray.as_owner,
+            blocks=(QualifiedName(*stray.blocks),) if stray.blocks else (),
         )
         for stray in strays
     ]

@@ -8,6 +8,7 @@ from pgaudit_kit.catalog import read_installation
 from pgaudit_kit.db import Connection, run_ddl
 from pgaudit_kit.install.apply import execute
 from pgaudit_kit.install.locks import become
+from pgaudit_kit.install.migrate import refuse_newer
 from pgaudit_kit.model import Installation, ObjectId
 from pgaudit_kit.names import Ident
 from pgaudit_kit.plan import Change, Plan, drop_changes
@@ -22,6 +23,7 @@ _GUARDS = frozenset({"tg_append_only"})
 def uninstall_plan(conn: Connection, schema: str, *, drop_data: bool) -> Plan:
     """What uninstalling takes away; with `drop_data` the whole schema."""
     installation = read_installation(conn, Templates(schema))
+    refuse_newer(installation.revision)
     changes = [*_stop(installation, schema), *_functions(installation, schema)]
     if drop_data and installation.schema_exists:
         changes.append(
