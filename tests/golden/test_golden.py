@@ -67,6 +67,6 @@ def test_postgresql_parses_it(path: str):
     for text in statements:
         (statement,) = pglast.parse_sql(text) or ()
         if isinstance(statement.stmt, pglast.ast.CreateFunctionStmt):
-            options = {option.defname: option.arg for option in statement.stmt.options}
+            options = {option.defname: option.arg for option in statement.stmt.options or ()}
             if options["language"].sval == "plpgsql":
                 assert pglast.parse_plpgsql(text)
