@@ -427,10 +427,11 @@ def test_a_temporary_table_is_refused(kit: Kit, kit_db: Database):
 def test_a_renamed_table_goes_on_without_a_file_and_is_named_with_one(filed: Kit, kit_db: Database):
     kit_db.execute("ALTER TABLE public.doc RENAME TO paper")
     answer = filed("plan", code=2)
-    assert "public.paper" in answer.err
+    assert "It is called public.paper now." in answer.err
     assert filed.config is not None
     filed.config.unlink()
     filed.config = None
+    assert all(change["why"].startswith(("the table changed", "capture is")) for change in filed.changes())
     filed("apply", "--yes")
     filed("plan", "--exit-code")
 

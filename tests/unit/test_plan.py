@@ -91,6 +91,15 @@ def test_a_trigger_says_how_it_stands(definition: str, reason: str):
     assert reason in why([unit(ROW)], [there(ROW, definition=definition, was="CREATE …\nA…")])[0][1]
 
 
+def test_the_caller_says_why_a_text_is_another_but_not_why_a_trigger_is_disabled():
+    def reason(found: InstalledObject, text: str = "CREATE …") -> str:
+        return unit_changes([unit(found.id, text)], [found], differs="the table changed")[0].why
+
+    assert reason(there(was="other")) == reason(there(), "CREATE 2") == "the table changed"
+    assert reason(there(ROW, definition="C\nD", was="C\nA")) == "it was disabled"
+    assert "no digest" in reason(there(comment=""))
+
+
 def test_a_lost_comment_is_said():
     assert "no digest" in why([unit()], [there(comment="mine")])[0][1]
 

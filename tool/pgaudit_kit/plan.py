@@ -100,12 +100,19 @@ def stamped_on(comment: str | None) -> int:
 
 
 def unit_changes(
-    units: Iterable[Unit], installed: Iterable[InstalledObject], *, absent: str = "new"
+    units: Iterable[Unit],
+    installed: Iterable[InstalledObject],
+    *,
+    absent: str = "new",
+    differs: str | None = None,
 ) -> list[Change]:
-    """A step for each unit of which an object is missing (`absent` says why) or differs."""
+    """A step for each unit of which an object is missing or differs.
+
+    `absent` says why one is missing, `differs` why its text is another, where the caller knows.
+    """
     # where somebody added a function of the same name, ours is the one with a digest
     have = {item.id: item for item in sorted(installed, key=lambda item: stamp_of(item.comment) is not None)}
-    return [_unit_change(unit, have, why) for unit in units if (why := _reason(unit, have, absent))]
+    return [_unit_change(unit, have, why) for unit in units if (why := _reason(unit, have, absent, differs))]
 
 
 def _unit_change(unit: Unit, have: Mapping[ObjectId, InstalledObject], why: str) -> Change:
@@ -142,38 +149,43 @@ def _grantees(owner: str) -> str:
     return ", ".join(("PUBLIC", *others))
 
 
-def _reason(unit: Unit, have: Mapping[ObjectId, InstalledObject], absent: str) -> str | None:
+def _reason(
+    unit: Unit, have: Mapping[ObjectId, InstalledObject], absent: str, differs: str | None
+) -> str | None:
     missing = [item for item in unit.objects if item not in have]
     if len(missing) == len(unit.objects):
         return absent
     if missing:
         return f"{display(missing[0])} is missing"
     for item in unit.objects:
-        if why := _difference(unit, have[item]):
+        if why := _difference(unit, have[item], differs):
             return why if len(unit.objects) == 1 else f"{display(item)}: {why}"
     return None
 
 
-def _difference(unit: Unit, found: InstalledObject) -> str | None:
+def _difference(unit: Unit, found: InstalledObject, differs: str | None) -> str | None:
     stamp, now = stamp_of(found.comment), digest(unit.sql, found.definition)
+    if stamp == now:
+        return None
     if stamp is None:
         return "its comment carries no digest, so what it is cannot be told"
-    if stamp[_HALF:] != now[_HALF:]:
-        made = stamped_on(found.comment)
-        if made and found.server and made != found.server:
-            return f"it was made on PostgreSQL {made}, and {found.server} may print the same otherwise"
-        return _altered(found)
-    if stamp != now:
-        return "the declaration or this version of pgaudit-kit asks for another text"
-    return None
+    if stamp[_HALF:] == now[_HALF:]:
+        return differs or "the declaration or this version of pgaudit-kit asks for another text"
+    made = stamped_on(found.comment)
+    if made and found.server and made != found.server:
+        return f"it was made on PostgreSQL {made}, and {found.server} may print the same otherwise"
+    return _state(found) or differs or _altered(found)
+
+
+def _state(found: InstalledObject) -> str | None:
+    """What is to be said of a trigger that does not always fire."""
+    states = {"D": "it was disabled", "O": "it is no longer ALWAYS", "R": "it is no longer ALWAYS"}
+    if found.id.kind not in ("trigger", "event trigger"):
+        return None
+    return next((states[line] for line in found.definition.splitlines() if line in states), None)
 
 
 def _altered(found: InstalledObject) -> str:
-    if found.id.kind in ("trigger", "event trigger"):
-        states = {"D": "it was disabled", "O": "it is no longer ALWAYS", "R": "it is no longer ALWAYS"}
-        for line in found.definition.splitlines():
-            if line in states:
-                return states[line]
     what = {"function": "text, owner or grants", "view": "text, owner or grants"}
     return f"its {what.get(found.id.kind, 'definition')} changed in the database since it was installed"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pgaudit_kit.catalog import read_tables
 from pgaudit_kit.config import TableConfig
@@ -57,19 +57,16 @@ def table_changes(
         )
 
 
-def _capture(installation: Installation, target: Target, units: list[Unit]) -> Iterable[Change]:
+def _capture(installation: Installation, target: Target, units: list[Unit]) -> list[Change]:
     row, spec = target.registered, target.spec
     absent, why = "new", None
     if row is not None and row.enabled:
         absent = "it was missing"
         if row.table_version != spec.table_version:
-            why = "the table changed"
+            why = "the table or its declaration changed"
         if spec.specialised and not row.specialised:
             why = "the table changed; the generic function stands in for the one made for its columns"
-    for change in unit_changes(units, installation.objects, absent=absent):
-        if why and change.op == "replace" and change.kind == "function":
-            change = replace(change, why=why)
-        yield change
+    return unit_changes(units, installation.objects, absent=absent, differs=why)
 
 
 def _registry_reason(target: Target) -> str:
