@@ -313,6 +313,14 @@ def test_what_is_broken_turns_its_check(kit: Kit, kit_db: Database, what: str) -
     assert all(finding.hint for finding in said)
 
 
+def test_a_changed_table_is_a_warning_and_no_failure(kit: Kit, kit_db: Database) -> None:
+    # names that a careless comparison of the two function bodies would stumble over
+    kit_db.execute("""ALTER TABLE public.doc ADD COLUMN "a'b \\ ; c" int, ADD COLUMN "d
+e" int""")
+    answer = doctor(kit)
+    assert [check.name for check in answer.checks if check.level != "ok"] == ["capture"]
+
+
 def test_a_new_partition_without_its_truncate_trigger(kit: Kit, kit_db: Database) -> None:
     kit_db.execute("CREATE TABLE public.parted_2 PARTITION OF public.parted FOR VALUES FROM (10) TO (20)")
     found = doctor(kit).check("triggers").findings

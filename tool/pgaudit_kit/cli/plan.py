@@ -30,7 +30,8 @@ def command(app: App, exit_code: bool) -> int:
     if app.out.format == "sql":
         app.out.print(script(app.schema, plan) if plan else "-- nothing to do")
     elif plan:
-        lines = [*plan_lines(plan), f"Plan: {plan.summary}. Run `pgaudit-kit apply` to make these changes."]
+        lines = plan_lines(plan, every_step=app.out.verbose > 0)
+        lines.append(f"Plan: {plan.summary}. Run `pgaudit-kit apply` to make these changes.")
         app.out.emit(plan_facts(plan), "\n".join(lines))
     else:
         app.out.emit(plan_facts(plan), "Nothing to do: the database is as declared.")

@@ -62,7 +62,7 @@ def carry_out(
     if not plan:
         app.out.emit(plan_facts(plan) | {"applied": True}, "Nothing to do: the database is as declared.")
         return plan
-    app.out.info("\n".join(plan_lines(plan)))
+    app.out.info("\n".join(plan_lines(plan, every_step=app.out.verbose > 0)))
     app.out.info(f"Plan: {plan.summary}.")
     confirm(app, question, yes=yes)
     done = _apply(app, conn, wanted, plan)
@@ -89,12 +89,36 @@ def _apply(app: App, conn: Connection, wanted: Wanted, plan: Plan) -> Plan:
         )
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """The steps, one a line, in columns."""
-    rows = [(_SIGNS[c.op], c.kind, _short(one_line(c.target)), c.op, one_line(c.why)) for c in plan.changes]
+def plan_lines(plan: Plan, *, every_step: bool = False) -> list[str]:
+    """The plan in columns: a line for each step, or for all steps of a kind with one reason."""
+    rows = [
+        (_SIGNS[steps[0].op], steps[0].kind, _targets(steps), steps[0].op, one_line(steps[0].why))
+        for steps in _grouped(plan, every_step)
+    ]
     kind = max((len(row[1]) for row in rows), default=0)
     target = max((len(row[2]) for row in rows), default=0)
     return [f"  {sign} {k:<{kind}}  {t:<{target}}  {op}: {why}" for sign, k, t, op, why in rows]
+
+
+def _grouped(plan: Plan, every_step: bool) -> list[list[Change]]:
+    if every_step:
+        return [[change] for change in plan.changes]
+    groups: dict[tuple[str, str, str], list[Change]] = {}
+    for change in plan.changes:
+        groups.setdefault((change.op, change.kind, change.why), []).append(change)
+    return list(groups.values())
+
+
+def _targets(steps: list[Change]) -> str:
+    names = [name for step in steps for name in _names(step)]
+    if len(names) <= 2:
+        return _short(", ".join(names))
+    return _short(f"{len(names)}: {', '.join(names)}")
+
+
+def _names(step: Change) -> list[str]:
+    """A unit makes several objects; what is not a list of objects is one thing."""
+    return one_line(step.target).split(", ") if len(step.objects) > 1 else [one_line(step.target)]
 
 
 def _short(target: str, limit: int = 60) -> str:

@@ -39,7 +39,7 @@ def command(app: App, drop_data: bool, confirmed: str | None, yes: bool, dry_run
         if not plan:
             app.out.emit(plan_facts(plan) | {"applied": True}, "Nothing to do: the kit is not installed.")
             return
-        app.out.info("\n".join(plan_lines(plan)))
+        app.out.info("\n".join(plan_lines(plan, every_step=app.out.verbose > 0)))
         confirm(app, "Remove this?", yes=yes or (drop_data and confirmed == app.schema))
         uninstall(conn, app.schema, drop_data=drop_data, timeouts=app.timeouts)
     left = "Everything is gone but the roles." if drop_data else f"The log stays in schema {app.schema}."

@@ -48,8 +48,9 @@ def summary(report: Report) -> str:
         return "UNKNOWN: not everything asked for could be established; the notes say why."
     unsealed = sum(tenant.unsealed for tenant in report.tenants)
     rest = f"; {unsealed:,} are not sealed yet" if unsealed else ""
+    tenants = f"{len(report.tenants)} tenant{'' if len(report.tenants) == 1 else 's'}"
     return (
-        f"OK: {checked:,} sealed events of {len(report.tenants)} tenants are as they were sealed,"
+        f"OK: {checked:,} sealed events of {tenants} are as they were sealed,"
         f" none is missing, and the chains are whole{rest}."
     )
 
