@@ -46,6 +46,7 @@ DECLARE
     v_subject_column text;
 {% if not guarded %}
     v_relation oid;
+    v_renumbered boolean;
     -- columns by number, and under which names this function knew them
     v_key_attnums smallint[] := {{ key_attnums }};
     v_excluded_attnums smallint[] := {{ excluded_attnums }};
@@ -62,8 +63,8 @@ BEGIN
     NULL; -- columns: use_generic_capture puts them here
 {% else %}
 {% include 'triggers/relation.sql' %}
-{% include 'triggers/numbers.sql' %}
 {% include 'triggers/columns_now.sql' %}
+{% include 'triggers/numbers.sql' %}
 {% endif %}
     BEGIN
 {% include 'triggers/images_fast.sql' %}

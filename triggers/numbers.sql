@@ -1,9 +1,5 @@
         -- In a restored copy columns may have other numbers than when this function was made.
-        IF EXISTS (
-            SELECT FROM pg_attribute AS a
-            WHERE a.attrelid = v_relation AND NOT a.attisdropped
-                AND a.attnum <> ({{ numbers }} ->> a.attname::text)::smallint
-        ) THEN
+        IF v_renumbered THEN
             v_key_attnums := {{ audit }}.current_attnums(
                 v_relation, v_key_attnums, {{ numbers }}, {{ highest }}
             );
@@ -19,4 +15,5 @@
             v_subject_attnum := ({{ audit }}.current_attnums(
                 v_relation, ARRAY[v_subject_attnum], {{ numbers }}, {{ highest }}
             ))[1];
+{% include 'triggers/columns_now.sql' %}
         END IF;

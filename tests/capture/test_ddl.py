@@ -191,3 +191,19 @@ def test_enable_trigger_all_is_put_back_to_always(kit_db: Database):
     assert " O" in recorded[1]["after"]
     assert recorded[-1]["after"] == recorded[0]["before"]
     assert events(kit_db) == []
+
+
+def test_without_a_ddl_watch_a_restored_copy_has_other_numbers(kit_db: Database):
+    columns = "id int PRIMARY KEY, secret text, mail text, a text"
+    kit_db.execute(f"CREATE TABLE public.t (gone int, {columns}); ALTER TABLE public.t DROP gone".encode())
+    enable(kit_db, "public.t", "--exclude", "secret", "--personal", "mail")
+    t = Audited(kit_db, "public.t", "unguarded")
+    for name in ("ddl", "drop", "rearm"):
+        kit_db.execute(f"ALTER EVENT TRIGGER pgaudit_kit_audit_{name} DISABLE".encode())
+    kit_db.execute(f"DROP TABLE public.t; CREATE TABLE public.t ({columns})".encode())
+    kit_db.execute(
+        f"CREATE TRIGGER copied AFTER INSERT ON public.t FOR EACH ROW"
+        f" EXECUTE FUNCTION audit.tg_capture_{t.table_id}()".encode()
+    )
+    kit_db.execute(b"INSERT INTO public.t VALUES (1, 'secret', 'mail', 'x')")
+    assert [event.change for event in events(kit_db)] == [("INSERT", "1", {}, {"id": "1", "a": "x"})]

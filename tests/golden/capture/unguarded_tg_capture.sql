@@ -39,6 +39,7 @@ DECLARE
     v_tenant_column text;
     v_subject_column text;
     v_relation oid;
+    v_renumbered boolean;
     -- columns by number, and under which names this function knew them
     v_key_attnums smallint[] := '{3,1}'::smallint[];
     v_excluded_attnums smallint[] := '{12}'::smallint[];
@@ -62,12 +63,28 @@ BEGIN
         INNER JOIN pg_trigger AS g ON g.tgrelid = a.relid
         WHERE g.tgfoid = '"audit"."tg_capture_42"'::regproc AND g.tgparentid = 0
     ), TG_RELID);
+    -- Nothing tells this function of DDL, so it reads the catalogs for each row.
+    SELECT
+        bool_and(
+            a.attgenerated <> 'v' AND a.atttypid = ANY (
+                CASE WHEN a.attnum = ANY (v_key_attnums || v_tenant_attnum || v_subject_attnum)
+                    THEN c_text_types ELSE c_plain_types || c_hiding_types END
+            )
+        ),
+        bool_or(a.atttypid = ANY (c_hiding_types)),
+        coalesce(array_agg(a.attname::text) FILTER (WHERE a.attnum = ANY (v_excluded_attnums)), '{}'),
+        coalesce(array_agg(a.attname::text) FILTER (WHERE a.attnum = ANY (v_personal_attnums)), '{}'),
+        array_agg(a.attname::text ORDER BY array_position(v_key_attnums, a.attnum))
+            FILTER (WHERE a.attnum = ANY (v_key_attnums)),
+        max(a.attname::text) FILTER (WHERE a.attnum = v_tenant_attnum),
+        max(a.attname::text) FILTER (WHERE a.attnum = v_subject_attnum),
+        bool_or(a.attnum <> ('{"id":1,"percent % %s":3,"mail":7,"score":8,"secret":12,"who":13}'::jsonb ->> a.attname::text)::smallint)
+    INTO v_fast, v_hides, v_excluded, v_personal, v_key_columns, v_tenant_column, v_subject_column,
+        v_renumbered
+    FROM pg_attribute AS a
+    WHERE a.attrelid = v_relation AND a.attnum > 0 AND NOT a.attisdropped;
         -- In a restored copy columns may have other numbers than when this function was made.
-        IF EXISTS (
-            SELECT FROM pg_attribute AS a
-            WHERE a.attrelid = v_relation AND NOT a.attisdropped
-                AND a.attnum <> ('{"id":1,"percent % %s":3,"mail":7,"score":8,"secret":12,"who":13}'::jsonb ->> a.attname::text)::smallint
-        ) THEN
+        IF v_renumbered THEN
             v_key_attnums := "audit".current_attnums(
                 v_relation, v_key_attnums, '{"id":1,"percent % %s":3,"mail":7,"score":8,"secret":12,"who":13}'::jsonb, 13::smallint
             );
@@ -83,7 +100,6 @@ BEGIN
             v_subject_attnum := ("audit".current_attnums(
                 v_relation, ARRAY[v_subject_attnum], '{"id":1,"percent % %s":3,"mail":7,"score":8,"secret":12,"who":13}'::jsonb, 13::smallint
             ))[1];
-        END IF;
     -- Nothing tells this function of DDL, so it reads the catalogs for each row.
     SELECT
         bool_and(
@@ -98,10 +114,13 @@ BEGIN
         array_agg(a.attname::text ORDER BY array_position(v_key_attnums, a.attnum))
             FILTER (WHERE a.attnum = ANY (v_key_attnums)),
         max(a.attname::text) FILTER (WHERE a.attnum = v_tenant_attnum),
-        max(a.attname::text) FILTER (WHERE a.attnum = v_subject_attnum)
-    INTO v_fast, v_hides, v_excluded, v_personal, v_key_columns, v_tenant_column, v_subject_column
+        max(a.attname::text) FILTER (WHERE a.attnum = v_subject_attnum),
+        bool_or(a.attnum <> ('{"id":1,"percent % %s":3,"mail":7,"score":8,"secret":12,"who":13}'::jsonb ->> a.attname::text)::smallint)
+    INTO v_fast, v_hides, v_excluded, v_personal, v_key_columns, v_tenant_column, v_subject_column,
+        v_renumbered
     FROM pg_attribute AS a
     WHERE a.attrelid = v_relation AND a.attnum > 0 AND NOT a.attisdropped;
+        END IF;
     BEGIN
         -- Most tables have nothing but types for which jsonb of the whole row tells everything: then no
         -- query has to be made.
