@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.capture.conftest import Audit
-from tests.capture.helpers import controls, enable, events, one
+from tests.capture.helpers import Audited, controls, enable, events, one
 from tests.kit import run
 from tests.servers import Database, connect
 
