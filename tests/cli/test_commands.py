@@ -52,7 +52,7 @@ def valid(answer: Answer, name: str) -> dict[str, Any]:
 def all_commands() -> list[list[str]]:
     found = []
     for name in root.COMMANDS:
-        command = root.cli.get_command(click.Context(root.cli), name)
+        command = root.cli.get_command(click.Context(root.cli, **root.cli.context_settings), name)
         found.append([name])
         if isinstance(command, click.Group):
             found += [[name, sub] for sub in command.commands]

@@ -40,7 +40,7 @@ def test_the_readme_shows_commands():
 @pytest.mark.parametrize("words", KIT, ids=" ".join)
 def test_a_command_line_parses(words: list[str]):
     command: click.Command = root.cli
-    context = click.Context(root.cli, obj=App())
+    context = click.Context(root.cli, obj=App(), **root.cli.context_settings)
     while isinstance(command, click.Group):
         name, *words = words
         found = command.get_command(context, name)
@@ -82,4 +82,7 @@ def test_the_quick_start_works(db: Database, tmp_path: Path, monkeypatch: pytest
         else:
             kit(*words, *(["--yes"] if words[0] == "install" else []))
     rows = db.execute(read).fetchall()
-    assert [row[1:4] for row in rows if row[3] != "CONTROL"] == [("4711", "publish", "UPDATE"), ("4711", "publish", "INSERT")]
+    assert [row[1:4] for row in rows if row[3] != "CONTROL"] == [
+        ("4711", "publish", "UPDATE"),
+        ("4711", "publish", "INSERT"),
+    ]
