@@ -38,7 +38,7 @@ def rendered() -> dict[str, str]:
     return files
 
 
-FILES = rendered()
+FILES = dict(sorted(rendered().items()))
 
 
 @pytest.mark.parametrize("path", FILES)

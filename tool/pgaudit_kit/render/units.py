@@ -61,12 +61,12 @@ def _object(schema: str, match: re.Match[str]) -> ObjectId:
 
 
 def _ordered(paths: Iterable[str]) -> list[str]:
-    graph: dict[str, set[str]] = {}
+    graph: dict[str, list[str]] = {}  # lists: a set's order is another in each process
     known = sorted(paths)
     for path in known:
         match = _REQUIRES.search(_text(path))
         wanted = re.split(r",\s*", match["paths"].strip()) if match else []
-        graph[path] = {name for name in wanted if name in known}
+        graph[path] = [name for name in wanted if name in known]
     return list(TopologicalSorter(graph).static_order())
 
 
