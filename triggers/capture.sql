@@ -122,7 +122,7 @@ BEGIN
         RETURN NULL; -- only columns changed that are not recorded
     END IF;
     IF current_setting({{ context_setting }}, true) <> '' THEN
-        v_client := {{ audit }}.read_context();
+        v_client := {{ audit }}.read_context(left(TG_OP, 1));
     END IF;
     IF v_moves OR octet_length(v_key) > 1000 OR v_client ?| {{ personal_context }}
         OR pg_column_size(v_old) > 20000 OR pg_column_size(v_new) > 20000

@@ -25,7 +25,7 @@ DECLARE
     v_transaction_id bigint := txid_current();
     v_event_id bigint := nextval({{ event_id_seq }});
     v_now timestamptz := clock_timestamp();
-    v_client jsonb := {{ audit }}.read_context();
+    v_client jsonb := {{ audit }}.read_context(p_operation::text);
     v_context jsonb := coalesce(v_client, '{}') || {% include 'snippets/session_context.sql' %};
     v_personal_fields text[] := {{ personal_context }};
     v_personal_context jsonb;

@@ -1,7 +1,8 @@
--- object:   function audit.read_context()
+-- object:   function audit.read_context
 -- requires: schema/audit.sql
 -- purpose:  what set_context said in this transaction, or NULL; never fails, since any role can set any custom setting
-CREATE OR REPLACE FUNCTION {{ audit }}.read_context()
+-- With the operation (I, U, D or T) it also says where the action is declared for other operations.
+CREATE OR REPLACE FUNCTION {{ audit }}.read_context(p_operation text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 STABLE
@@ -12,6 +13,9 @@ DECLARE
     v_context jsonb;
     v_size integer;
     v_name text;
+{% if has_actions %}
+    c_actions CONSTANT jsonb := {{ actions }};
+{% endif %}
 BEGIN
     IF v_text IS NULL OR v_text = '' THEN
         RETURN NULL;
@@ -37,8 +41,16 @@ BEGIN
                 || jsonb_build_object('context_error', format('%s is not a string', v_name));
         END IF;
     END LOOP;
+{% if has_actions %}
+    IF p_operation = ANY ('{I,U,D,T}'::text[]) THEN
+        v_context := v_context - 'action_mismatch';
+        IF c_actions ? (v_context ->> 'action') AND NOT c_actions -> (v_context ->> 'action') ? p_operation THEN
+            v_context := v_context || '{"action_mismatch": true}'; -- recorded all the same
+        END IF;
+    END IF;
+{% endif %}
     RETURN v_context;
 END;
 $fn$;
-REVOKE ALL ON FUNCTION {{ audit }}.read_context() FROM PUBLIC;
-COMMENT ON FUNCTION {{ audit }}.read_context() IS 'Context of the running transaction as a JSON object; NULL where there is none.';
+REVOKE ALL ON FUNCTION {{ audit }}.read_context(text) FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.read_context(text) IS 'Context of the running transaction as a JSON object; NULL where there is none.';

@@ -106,7 +106,7 @@ BEGIN
         RETURN NULL; -- only columns changed that are not recorded
     END IF;
     IF current_setting('pgaudit_kit.context_audit', true) <> '' THEN
-        v_client := "audit".read_context();
+        v_client := "audit".read_context(left(TG_OP, 1));
     END IF;
     IF v_moves OR octet_length(v_key) > 1000 OR v_client ?| '{ip,user_agent}'::text[]
         OR pg_column_size(v_old) > 20000 OR pg_column_size(v_new) > 20000

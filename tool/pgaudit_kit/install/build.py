@@ -44,7 +44,7 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     """The plan, from the database as it is now. ConfigError where the declarations do not fit it."""
     installation = read_installation(conn, Templates(schema))
     settings = Settings.of(wanted.config, installation)
-    templates = Templates(schema, personal_context=settings.context.personal)
+    templates = Templates(schema, personal_context=settings.context.personal, actions=settings.actions)
     targets = _targets(conn, templates, installation, wanted)
     units = kit_units(templates, event_triggers=installation.event_triggers_allowed)
     changes = _kit(templates, installation, settings, units)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,12 @@ class Templates:
     """The templates with what is the same in all of them: schema, roles and settings of one installation."""
 
     def __init__(
-        self, schema: str, *, roles: Roles | None = None, personal_context: tuple[str, ...] = ()
+        self,
+        schema: str,
+        *,
+        roles: Roles | None = None,
+        personal_context: tuple[str, ...] = (),
+        actions: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Prepare rendering for the installation in `schema`."""
         self.schema = schema
@@ -64,9 +70,11 @@ class Templates:
             keep_trailing_newline=True,
             autoescape=False,  # noqa: S701 - SQL, and every value quotes itself
         )
-        self._globals = self._common(personal_context)
+        self._globals = self._common(personal_context, actions or {})
 
-    def _common(self, personal_context: tuple[str, ...]) -> dict[str, Any]:
+    def _common(
+        self, personal_context: tuple[str, ...], actions: Mapping[str, Sequence[str]]
+    ) -> dict[str, Any]:
         audit = Ident(self.schema)
         roles = self.roles
         values: dict[str, Any] = {
@@ -77,6 +85,8 @@ class Templates:
             "truncate_function": Literal(QualifiedName(self.schema, "tg_truncate").sql),
             "context_setting": Literal(names.context_setting(self.schema)),
             "personal_context": text_array(personal_context),
+            "has_actions": bool(actions),
+            "actions": Literal(_by_letter(actions)),
             "role_names": text_array(roles.all()),
             "sql": Sql,
         }
@@ -94,6 +104,12 @@ class Templates:
     def render_text(self, text: str) -> str:
         """The same for a template that stands in no file of sql/, such as a migration's."""
         return self._environment.from_string(text).render(**self._globals)
+
+
+def _by_letter(actions: Mapping[str, Sequence[str]]) -> str:
+    """The declared actions as JSON, operations as the log names them: insert is I."""
+    letters = {action: [word[0].upper() for word in words] for action, words in sorted(actions.items())}
+    return json.dumps(letters, ensure_ascii=False)
 
 
 def text_array(values: tuple[str, ...] | list[str]) -> Sql:

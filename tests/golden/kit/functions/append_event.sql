@@ -22,7 +22,7 @@ DECLARE
     v_transaction_id bigint := txid_current();
     v_event_id bigint := nextval('"audit"."event_id_seq"');
     v_now timestamptz := clock_timestamp();
-    v_client jsonb := "audit".read_context();
+    v_client jsonb := "audit".read_context(p_operation::text);
     v_context jsonb := coalesce(v_client, '{}') || jsonb_build_object(
         'db_user', session_user,
         'role', current_setting('role'),

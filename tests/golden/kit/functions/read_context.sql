@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION "audit".read_context()
+CREATE OR REPLACE FUNCTION "audit".read_context(p_operation text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
 STABLE
@@ -37,5 +37,5 @@ BEGIN
     RETURN v_context;
 END;
 $fn$;
-REVOKE ALL ON FUNCTION "audit".read_context() FROM PUBLIC;
-COMMENT ON FUNCTION "audit".read_context() IS 'Context of the running transaction as a JSON object; NULL where there is none.';
+REVOKE ALL ON FUNCTION "audit".read_context(text) FROM PUBLIC;
+COMMENT ON FUNCTION "audit".read_context(text) IS 'Context of the running transaction as a JSON object; NULL where there is none.';
