@@ -14,11 +14,12 @@ TABLES = """
         id int PRIMARY KEY, tenant text, mail text, who int, secret jsonb, p public.pair, f float8, j json
     )
 """
-# What it cannot know: the rows that EXECUTE gives; and variables that only some tables need.
+# What it cannot know: the rows that EXECUTE gives; and what only some tables or settings need.
 KNOWN = (
     "cannot determinate a result of dynamic SQL",
     "is not assigned yet",
     "unused variable",
+    "unused parameter",
     "never read variable",
     "unmodified OUT variable",
 )

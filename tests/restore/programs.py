@@ -43,3 +43,13 @@ def last_xid(conn: Connection) -> int:
     assert row is not None
     value: int = row[0]
     return value
+
+
+def understands(new: Path, old: Path) -> bool:
+    """Whether servers of `new` can read what pg_dump of `old` writes.
+
+    Minor releases of late 2026 (15.20) add the column option pg_attver to every dump; a server from before,
+    of whatever major version, refuses it ("unrecognized parameter").
+    """
+    option = b"pg_attver"
+    return option not in (old / "pg_dump").read_bytes() or option in (new / "postgres").read_bytes()

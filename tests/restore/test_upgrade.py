@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit import Kit
 from tests.restore.clusters import place
-from tests.restore.programs import call
+from tests.restore.programs import call, understands
 from tests.restore.story import assert_goes_on, build, lines
 from tests.sealing import one
 from tests.servers import find_servers
@@ -19,6 +19,8 @@ def test_pg_upgrade_goes_on() -> None:
     if len(found) < 2:
         pytest.skip("one version of PostgreSQL alone")
     old_binaries, new_binaries = sorted(found.values(), key=lambda binaries: binaries.major)[:2]
+    if not understands(new_binaries.bindir, old_binaries.bindir):
+        pytest.skip(f"this PostgreSQL {new_binaries.major} is older than the other's dumps: pg_attver")
     with place(old_binaries) as before, place(new_binaries) as after:
         old = before.initialize("old")
         with before.running(old):
