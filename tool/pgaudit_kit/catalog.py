@@ -80,6 +80,18 @@ def renamed_to(
     return QualifiedName(*row) if row else None
 
 
+def dropped_names(installation: Installation) -> set[QualifiedName]:
+    """What was dropped while it was audited, and was not audited again under its name."""
+    newest = {row.name: row for row in sorted(installation.registered, key=lambda row: row.table_id)}
+    return {name for name, row in newest.items() if row.relation == 0 and not row.enabled}
+
+
+def made_anew(conn: Connection, templates: Templates, installation: Installation) -> list[QualifiedName]:
+    """Tables that took the names of dropped ones; nobody has said whether they shall be audited too."""
+    names = sorted(dropped_names(installation))
+    return [table.name for table in read_tables(conn, templates, names)] if names else []
+
+
 def event_triggers_allowed(conn: Connection) -> bool:
     """Whether this role may create event triggers: superusers may, and whom a managed service lets."""
     if _one(conn, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):

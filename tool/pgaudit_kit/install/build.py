@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pgaudit_kit.catalog import read_installation, read_tables, renamed_to
+from pgaudit_kit.catalog import dropped_names, made_anew, read_installation, read_tables, renamed_to
 from pgaudit_kit.config import Config, TableConfig
 from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import AbsentTable
@@ -62,7 +62,14 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     changes += drop_changes(objects, wanted_objects, schema)
     if not wanted.single_tables:
         changes += _guards(conn, templates, installation, units, changes)
-    return Plan(changes=tuple(changes), notes=_notes(installation, targets))
+    notes = _notes(installation, targets)
+    if wanted.config is None and not wanted.single_tables:
+        notes += tuple(
+            f"{name.display} was dropped while audited; the table that has its name now is not audited."
+            f" `pgaudit-kit enable {name.display}` begins anew."
+            for name in made_anew(conn, templates, installation)
+        )
+    return Plan(changes=tuple(changes), notes=notes)
 
 
 def _kit(
@@ -112,6 +119,12 @@ def _targets(
         if table is None and (now := renamed_to(conn, templates, installation, item.table)):
             raise AbsentTable(
                 f"There is no table {item.table.display}.", at=place, hint=f"It is called {now.display} now."
+            )
+        if table is None and item.table in dropped_names(installation):
+            raise AbsentTable(
+                f"{item.table.display} was dropped while it was audited.",
+                at=place,
+                hint=f"Its events stay. `pgaudit-kit disable {item.table.display}` takes it out of the file.",
             )
         registered = registered_for(table, installation.registered)
         spec = spec_of(
