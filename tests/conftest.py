@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 import pytest
 
 import tests.profiles  # noqa: F401  (registers them)
 from pgaudit_kit.cli.main import main
-from tests.servers import NAMES, Database, Found, PgServer, find_servers, open_server
+from tests.servers import Database, Found, PgServer, find_servers, named, open_server
 
 FOUND = pytest.StashKey[Found]()
 
@@ -19,14 +18,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Finds the servers; those that PGAUDIT_KIT_REQUIRE names have to be there."""
     config.addinivalue_line("markers", "servers(*names): runs on these servers only")
     config.addinivalue_line("markers", "any_server: runs on one server, whichever is found first")
-    found = find_servers()
+    config.addinivalue_line("markers", "own_programs: runs on servers whose programs are on this machine")
+    try:
+        found, required = find_servers(), named("PGAUDIT_KIT_REQUIRE")
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
     config.stash[FOUND] = found
-    required = [name.strip() for name in os.environ.get("PGAUDIT_KIT_REQUIRE", "").split(",") if name.strip()]
     for name in required:
-        if name not in NAMES:
-            raise pytest.UsageError(
-                f"PGAUDIT_KIT_REQUIRE: unknown server {name!r}; known: {', '.join(NAMES)}"
-            )
         if name not in found.versions:
             raise pytest.UsageError(f"required server {name} was not found: {found.missing[name]}")
 
@@ -43,6 +41,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = list(metafunc.config.stash[FOUND].versions)
     if marker := metafunc.definition.get_closest_marker("servers"):
         names = [name for name in names if name in marker.args]
+    if metafunc.definition.get_closest_marker("own_programs"):
+        names = [name for name in names if name in metafunc.config.stash[FOUND].binaries]
     if metafunc.definition.get_closest_marker("any_server"):
         names = names[:1]
     metafunc.parametrize("server", names, indirect=True, scope="session")

@@ -4,9 +4,13 @@
 `local`     the newest PostgreSQL installed on this machine (Debian 12 has 15), with pg_cron,
             pgaudit and pg_partman where their packages are installed;
 `dsn`       the server that PGAUDIT_TEST_DSN names, as a superuser; it is not restarted, and
-            what tests create on it they drop.
+            what tests create on it they drop;
+`container` a Docker container of PGAUDIT_KIT_CONTAINER_IMAGE, where an engine answers;
+`pg14` … `pg18`  as `make fetch-matrix` downloaded them; looked for only where they are named.
 
-The first two are private throw-away clusters, made when a test first needs one.
+PGAUDIT_KIT_SERVERS=pg14,dsn names the servers to use instead of the first four, and
+PGAUDIT_KIT_REQUIRE those that have to be there. All but `dsn` are throw-away clusters, made when a
+test first needs one; all but `dsn` and `container` have programs of theirs on this machine.
 """
 
 from __future__ import annotations
@@ -25,12 +29,15 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from pgaudit_kit.errors import KitError
+from pgaudit_kit.errors import KitError, ServerUnreachable
 from pgaudit_kit.server import Binaries, ephemeral_server
 from pgaudit_kit.server import binaries as providers
 from pgaudit_kit.server.account import server_account
+from tests import container, matrix_binaries
 
-NAMES = ("embedded", "local", "dsn")
+USUAL = ("embedded", "local", "dsn", "container")
+MATRIX = {f"pg{major}": major for major in matrix_binaries.MAJORS}
+NAMES = (*USUAL, *MATRIX)
 SETTINGS = {
     "max_connections": "200",
     "max_worker_processes": "16",
@@ -150,7 +157,10 @@ class PgServer:
 
 @dataclass(frozen=True)
 class Found:
-    """The servers there are: name and version, and for the others the reason why not."""
+    """The servers there are: name and version, and for the others the reason why not.
+
+    `binaries` has those whose programs are on this machine, so that tests can start clusters of theirs.
+    """
 
     versions: Mapping[str, str]
     binaries: Mapping[str, Binaries]
@@ -163,35 +173,58 @@ class Found:
         return f"servers: {found}" + (f"; not found: {absent}" if absent else "")
 
 
+def named(variable: str) -> tuple[str, ...]:
+    """The servers that an environment variable lists. Raises ValueError: there is no such server."""
+    names = tuple(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
+    for name in names:
+        if name not in NAMES:
+            raise ValueError(f"{variable}: unknown server {name!r}; known: {', '.join(NAMES)}")
+    return names
+
+
 @functools.cache
 def find_servers() -> Found:
-    """Looks for each server by name."""
+    """Looks for each server by name. Raises ValueError: a variable names one that is none."""
     versions: dict[str, str] = {}
     binaries: dict[str, Binaries] = {}
     missing: dict[str, str] = {}
-    for name, provider in (("embedded", providers.embedded), ("local", providers.local)):
+    for name in dict.fromkeys((*(named("PGAUDIT_KIT_SERVERS") or USUAL), *named("PGAUDIT_KIT_REQUIRE"))):
         try:
-            binaries[name] = provider(server_account())
-            versions[name] = binaries[name].version
+            if name == "dsn":
+                versions[name] = _version_at_dsn()
+            elif name == "container":
+                versions[name] = container.image()
+            else:
+                binaries[name] = _programs(name)
+                versions[name] = binaries[name].version
         except KitError as error:
             missing[name] = error.message.rstrip(".")
-    if dsn := os.environ.get("PGAUDIT_TEST_DSN"):
-        try:
-            with psycopg.connect(dsn, connect_timeout=10) as conn:
-                versions["dsn"] = conn.info.parameter_status("server_version") or ""
-        except psycopg.Error as error:
-            missing["dsn"] = str(error).strip()
-    else:
-        missing["dsn"] = "PGAUDIT_TEST_DSN is not set"
     return Found(versions, binaries, missing)
+
+
+def _programs(name: str) -> Binaries:
+    if name in MATRIX:
+        return matrix_binaries.unpacked(MATRIX[name])
+    return {"embedded": providers.embedded, "local": providers.local}[name](server_account())
+
+
+def _version_at_dsn() -> str:
+    dsn = os.environ.get("PGAUDIT_TEST_DSN")
+    if not dsn:
+        raise ServerUnreachable("PGAUDIT_TEST_DSN is not set")
+    try:
+        with psycopg.connect(dsn, connect_timeout=10) as conn:
+            return conn.info.parameter_status("server_version") or ""
+    except psycopg.Error as error:
+        raise ServerUnreachable(str(error).strip()) from error
 
 
 @contextlib.contextmanager
 def open_server(name: str, found: Found) -> Iterator[PgServer]:
     """Starts, or for `dsn` connects to, the server of that name."""
-    if name == "dsn":
-        given = os.environ["PGAUDIT_TEST_DSN"]
-        with _opened(name, None, lambda dbname: make_conninfo(given, dbname=dbname)) as server:
+    if name not in found.binaries:
+        dsns = container.running(SETTINGS) if name == "container" else _given()
+        with dsns as given, _opened(name, None, lambda db: make_conninfo(given, dbname=db)) as server:
             yield server
         return
     programs = found.binaries[name]
@@ -201,6 +234,10 @@ def open_server(name: str, found: Found) -> Iterator[PgServer]:
         _opened(name, programs.bindir, private.dsn) as server,
     ):
         yield server
+
+
+def _given() -> contextlib.nullcontext[str]:
+    return contextlib.nullcontext(os.environ["PGAUDIT_TEST_DSN"])
 
 
 @contextlib.contextmanager

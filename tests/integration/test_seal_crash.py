@@ -32,9 +32,8 @@ def again(dsn: str) -> psycopg.Connection[Any]:
 
 
 @pytest.mark.long
+@pytest.mark.own_programs
 def test_a_server_that_crashes_while_it_seals(server: PgServer) -> None:
-    if server.name == "dsn":
-        pytest.skip("needs a cluster of its own")
     programs = find_servers().binaries[server.name]
     settings = {**SETTINGS, "restart_after_crash": "on"}
     with ephemeral_server(binaries=programs, settings=settings) as own:

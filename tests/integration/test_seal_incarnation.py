@@ -30,15 +30,12 @@ Connection = psycopg.Connection[Any]
 
 
 @pytest.fixture
-def fresh() -> Iterator[str]:
+def fresh(server: PgServer) -> Iterator[str]:
     """The DSN of a database on a cluster of its own, whose transaction ids have just begun."""
-    found = find_servers()
-    if "local" not in found.binaries:
-        pytest.skip("pg_dump is not installed")
-    with ephemeral_server(binaries=found.binaries["local"], settings=SETTINGS) as server:
-        with psycopg.connect(server.dsn(), autocommit=True) as conn:
+    with ephemeral_server(binaries=find_servers().binaries[server.name], settings=SETTINGS) as own:
+        with psycopg.connect(own.dsn(), autocommit=True) as conn:
             conn.execute("CREATE DATABASE fresh")
-        yield server.dsn("fresh")
+        yield own.dsn("fresh")
 
 
 def fill(dsn: str) -> None:
@@ -114,7 +111,7 @@ def test_a_cloned_database_goes_on_with_the_chain(server: PgServer, kit_db: obje
         server.drop_database(source)
 
 
-@pytest.mark.servers("local")
+@pytest.mark.own_programs
 def test_a_dump_restored_where_transaction_ids_are_lower(server: PgServer, kit_db: Any, fresh: str) -> None:
     burn(kit_db.dsn, fresh)
     fill(kit_db.dsn)
@@ -122,7 +119,7 @@ def test_a_dump_restored_where_transaction_ids_are_lower(server: PgServer, kit_d
     take_over(fresh)
 
 
-@pytest.mark.servers("local")
+@pytest.mark.own_programs
 def test_a_dump_restored_where_transaction_ids_are_higher(server: PgServer, db: Any, fresh: str) -> None:
     from tests.conftest import install_kit
 

@@ -38,7 +38,7 @@ def test_a_template_is_built_once_and_cloned(server: PgServer) -> None:
     assert len(built) == 1
 
 
-@pytest.mark.servers("embedded", "local")
+@pytest.mark.own_programs  # elsewhere it takes a setting of the server
 def test_a_database_goes_even_with_prepared_transactions_and_slots(server: PgServer) -> None:
     with server.database() as db:
         db.execute(

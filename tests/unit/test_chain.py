@@ -309,11 +309,16 @@ def test_chain_can_be_checked_from_a_known_link():
     assert found(CHAIN[2:], start=replace(start, block_hash=bytes(32))) == [("prev-hash", 3)]
 
 
-@pytest.mark.parametrize("at", range(5))
-@pytest.mark.parametrize("column", [f.name for f in dataclasses.fields(chain.Block)])
+@pytest.mark.parametrize(
+    ("at", "column"),
+    [
+        (at, field.name)
+        for field in dataclasses.fields(chain.Block)
+        for at, block in enumerate(CHAIN)
+        if getattr(block, field.name) is not None
+    ],
+)
 def test_null_in_any_column_is_found(at: int, column: str):
-    if getattr(CHAIN[at], column) is None:
-        pytest.skip("NULL already")
     numbers = {number for _, number in found(altered(at, **{column: None}))}
     assert numbers & {at + 1, None}
 
