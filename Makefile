@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint fmt golden packaging build clean
+.PHONY: help demo test test-matrix fetch-matrix clean-matrix lint fmt golden packaging build clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-18s %s\n", $$1, $$2}'
@@ -18,6 +18,15 @@ demo: $(VENV)/.demo ## See a PostgreSQL database being audited, sealed, verified
 
 test: lint packaging ## Check the code, the package, and run all tests on every server found
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not packaging"
+
+test-matrix: fetch-matrix ## Run the tests on PostgreSQL 14 to 18 (MATRIX="14 16" for some; PYTEST_ARGS as for test)
+	$(BIN)/python -m tests.matrix $(MATRIX) -- $(PYTEST_ARGS)
+
+fetch-matrix: $(VENV)/.dev ## Download those versions; PGAUDIT_KIT_SERVERS=pg14,pg16 then names them to any test run
+	-$(BIN)/python -m tests.matrix_binaries fetch $(MATRIX)
+
+clean-matrix: ## Remove the downloaded versions
+	$(BIN)/python -m tests.matrix_binaries remove
 
 lint: $(VENV)/.dev ## Check style, types, layers and the rendered SQL
 	$(BIN)/ruff check .
