@@ -59,7 +59,8 @@ BEGIN
                 CASE WHEN p_lenient AND c.size <> 'small'
                     THEN format(
                         'CASE WHEN {{ audit }}.is_oversized(%%1$s, 100000000) '
-                        'THEN {{ audit }}.digest_value(%%1$s)::text ELSE %s END', c.strict_text
+                        'THEN ''sha256:'' || ({{ audit }}.digest_value(%%1$s) ->> ''~sha256'') ELSE %s END',
+                        c.strict_text -- the same digest that a key or a tenant of much text has anyway
                     )
                     ELSE c.strict_text
                 END AS text_form

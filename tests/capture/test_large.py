@@ -48,3 +48,15 @@ def test_value_too_large_for_jsonb(kit_db: Database):
         assert shrink.change == ("UPDATE", "1", {"big": large}, {"big": "short"})
         assert delete.old["big"] == "short"
     assert one(kit_db, "SELECT audit.seal()") > 0
+
+
+@pytest.mark.long
+@pytest.mark.any_server
+def test_key_too_large_for_jsonb_is_the_digest_that_it_is_for_other_events(kit_db: Database):
+    size = 270_000_000
+    kit_db.execute(b"CREATE TABLE public.t (k text)")
+    enable(kit_db, "public.t", "--key", "k")
+    t = Audited(kit_db, "public.t", "specialised")
+    t.do(f"INSERT INTO public.t VALUES (repeat('x', {size}))")
+    (insert,) = t.events()
+    assert insert.record_key == "sha256:" + hashlib.sha256(b"x" * size).hexdigest()

@@ -195,7 +195,7 @@ class EventTriggers:
 def _read_event_triggers(source: Source) -> EventTriggers:
     schema = source.templates.schema
     return EventTriggers(
-        wanted=tuple(names.event_trigger_name(schema, kind) for kind in ("ddl", "drop", "rearm")),
+        wanted=tuple(names.event_trigger_name(schema, kind) for kind in names.EVENT_TRIGGERS),
         enabled={row["name"]: row["enabled"] for row in source.rows("doctor/event_triggers")},
         allowed=source.privileges["superuser"],
     )

@@ -93,7 +93,7 @@ class Templates:
         for role in ("owner", "view", "reader", "auditor", "sealer", "eraser", "dump"):
             values[role] = Ident(getattr(roles, role))
             values[f"{role}_literal"] = Literal(getattr(roles, role))
-        for kind in ("ddl", "drop", "rearm"):
+        for kind in names.EVENT_TRIGGERS:
             values[f"event_trigger_{kind}"] = Ident(names.event_trigger_name(self.schema, kind))
         return values
 
