@@ -1,5 +1,5 @@
 -- object:   function audit.append_event(…)
--- requires: tables/change_events.sql, tables/personal_values.sql, tables/personal_keys.sql, functions/read_context.sql, functions/value_helpers.sql
+-- requires: tables/change_events.sql, tables/personal_values.sql, tables/personal_keys.sql, functions/read_context.sql, functions/value_helpers.sql, functions/session_name.sql
 -- purpose:  one event with everything that may belong to it; capture functions write the common case themselves
 CREATE OR REPLACE FUNCTION {{ audit }}.append_event(
     p_table_id integer,
