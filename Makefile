@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix fetch-matrix clean-matrix lint fmt golden packaging build clean
+.PHONY: help demo test test-matrix fetch-matrix clean-matrix lint fmt golden packaging build bench bench-quick clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-18s %s\n", $$1, $$2}'
@@ -50,8 +50,15 @@ build: $(VENV)/.dev ## Build sdist and wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m build
 
+bench-quick: $(VENV)/.bench ## Measure what auditing costs beside two other tools, on the embedded server (two minutes)
+	$(BIN)/python -m benchmarks compare --profile quick --server embedded --name quick $(PEERS)
+
+bench: $(VENV)/.bench ## Measure everything on each server found, and write docs/explanation/performance.md anew
+	$(BIN)/python -m benchmarks compare --profile full $(PEERS)
+	$(BIN)/python -m benchmarks report
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tool/*.egg-info *.egg-info
+	rm -rf $(VENV) benchmarks/.venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tool/*.egg-info *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Installed in place, so that a changed source needs no second installation; a changed pyproject.toml does.
@@ -68,3 +75,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[bench]'
+	@touch $@

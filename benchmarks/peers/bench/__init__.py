@@ -1,0 +1,1 @@
+"""An empty Django application, since models must belong to one."""

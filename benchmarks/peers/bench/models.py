@@ -1,0 +1,1 @@
+"""django-pghistory puts its event models here."""
