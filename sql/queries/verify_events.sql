@@ -70,13 +70,12 @@ FROM (
             e.operation,
             e.row_xmin,
             e.personal_commitment IS NOT NULL AS personal,
-            sha256(convert_to(row_to_json(l)::text, 'UTF8')) AS hash
-        FROM {{ audit }}.change_events AS e
-        CROSS JOIN LATERAL (
+            sha256(convert_to(
 {% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}
-{% include 'snippets/verify_line.sql' %}
+{% include 'snippets/line_text.sql' %}
 {% endwith %}
-        ) AS l
+            , 'UTF8')) AS hash
+        FROM {{ audit }}.change_events AS e
         WHERE e.event_id BETWEEN %(first)s AND %(last)s
             AND (%(tenants)s::text[] IS NULL OR e.tenant_id = ANY (%(tenants)s::text[]))
         OFFSET 0

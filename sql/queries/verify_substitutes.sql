@@ -5,7 +5,7 @@ SELECT
     e.tenant_id,
     t.event_id AS sealed_event_id,
     t.tenant_id AS sealed_tenant_id,
-    sha256(convert_to(row_to_json(o)::text, 'UTF8')) = t.hash AS as_it_is
+    o.hash = t.hash AS as_it_is
 FROM {{ audit }}.change_events AS e
 CROSS JOIN ROWS FROM (
     unnest(%(sealed_event_ids)s::bigint[]),
@@ -13,17 +13,18 @@ CROSS JOIN ROWS FROM (
     unnest(%(sealed_hashes)s::bytea[])
 ) AS t (event_id, tenant_id, hash)
 CROSS JOIN LATERAL (
+    SELECT sha256(convert_to(
 {% with event_id = sql('t.event_id'), tenant_id = sql('t.tenant_id') %}
-{% include 'snippets/verify_line.sql' %}
+{% include 'snippets/line_text.sql' %}
 {% endwith %}
+        , 'UTF8')) AS hash
 ) AS l
 CROSS JOIN LATERAL (
+    SELECT sha256(convert_to(
 {% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}
-{% include 'snippets/verify_line.sql' %}
+{% include 'snippets/line_text.sql' %}
 {% endwith %}
+        , 'UTF8')) AS hash
 ) AS o
 WHERE e.event_id = ANY (%(event_ids)s::bigint[])
-    AND t.hash IN (
-        sha256(convert_to(row_to_json(l)::text, 'UTF8')),
-        sha256(convert_to(row_to_json(o)::text, 'UTF8'))
-    )
+    AND t.hash IN (l.hash, o.hash)

@@ -1,0 +1,71 @@
+-- object:   function audit.seal_query(boolean, boolean)
+-- requires: tables/change_events.sql, tables/blocks.sql
+-- purpose:  the one statement that reads what a seal takes, a row for each block to be
+-- $1 xmax of the last seal's snapshot, $2 own transaction, $3 boundary of the incarnation, $4 how far back,
+-- $5 what ran during the last seal, $6 a new incarnation begins, $7 boundary of the one before.
+CREATE OR REPLACE FUNCTION {{ audit }}.seal_query(p_draining boolean, p_new_incarnation boolean)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
+AS $fn$
+    SELECT format(
+        $q$
+        WITH candidates AS (
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM {{ audit }}.change_events AS e
+            WHERE e.transaction_id >= $1 AND e.transaction_id <> $2 AND e.event_id > $3 AND e.occurred_at >= $4
+                AND NOT $6
+            UNION ALL
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM {{ audit }}.change_events AS e
+            WHERE e.transaction_id = ANY ($5) AND e.transaction_id <> $2 AND e.event_id > $3
+                AND e.occurred_at >= $4 AND NOT $6
+            %2$s
+        ),
+
+        numbered AS (
+            SELECT c.*, (row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.event_id) - 1) / 65536 AS part
+            FROM candidates AS c
+        ),
+
+        batches AS (
+            SELECT
+                n.tenant_id,
+                n.part,
+                array_agg(n.event_id) AS event_ids,
+                string_agg(n.hash, '') AS event_hashes,
+                string_agg(sha256('\x00'::bytea || n.hash), '') AS leaf_hashes
+            FROM (SELECT * FROM numbered ORDER BY tenant_id, part, event_id) AS n -- three aggregates, one sort
+            GROUP BY n.tenant_id, n.part
+        )
+
+        SELECT s.snapshot, b.tenant_id, b.event_ids, b.event_hashes, b.leaf_hashes
+        FROM (SELECT pg_current_snapshot() AS snapshot) AS s
+        LEFT JOIN batches AS b ON true
+        ORDER BY b.tenant_id = '_system', b.tenant_id, b.part
+        $q$,
+        l.line,
+        CASE WHEN p_draining THEN format(
+            $q$
+            UNION ALL
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM {{ audit }}.change_events AS e
+            WHERE %2$s AND e.transaction_id <> $2 AND NOT EXISTS (
+                SELECT FROM (SELECT unnest(b.event_ids) AS event_id FROM {{ audit }}.blocks AS b WHERE %3$s) AS z
+                WHERE z.event_id = e.event_id
+            )
+            $q$,
+            l.line,
+            -- first all that is here, then what was under way at that moment
+            CASE WHEN p_new_incarnation THEN 'true' ELSE 'e.event_id > $7 AND e.event_id <= $3' END,
+            CASE WHEN p_new_incarnation THEN 'true' ELSE 'b.last_event_id > $7' END
+        ) ELSE '' END
+    )
+    FROM (
+        SELECT $line${% with event_id = sql('e.event_id'), tenant_id = sql('e.tenant_id') %}{% include 'snippets/line_text.sql' %}{% endwith %}$line$
+    ) AS l (line)
+$fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.seal_query(boolean, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.seal_query(boolean, boolean) IS 'The statement with which seal() reads what it seals.';

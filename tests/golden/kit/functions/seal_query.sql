@@ -1,0 +1,83 @@
+CREATE OR REPLACE FUNCTION "audit".seal_query(p_draining boolean, p_new_incarnation boolean)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
+AS $fn$
+    SELECT format(
+        $q$
+        WITH candidates AS (
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM "audit".change_events AS e
+            WHERE e.transaction_id >= $1 AND e.transaction_id <> $2 AND e.event_id > $3 AND e.occurred_at >= $4
+                AND NOT $6
+            UNION ALL
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM "audit".change_events AS e
+            WHERE e.transaction_id = ANY ($5) AND e.transaction_id <> $2 AND e.event_id > $3
+                AND e.occurred_at >= $4 AND NOT $6
+            %2$s
+        ),
+
+        numbered AS (
+            SELECT c.*, (row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.event_id) - 1) / 65536 AS part
+            FROM candidates AS c
+        ),
+
+        batches AS (
+            SELECT
+                n.tenant_id,
+                n.part,
+                array_agg(n.event_id) AS event_ids,
+                string_agg(n.hash, '') AS event_hashes,
+                string_agg(sha256('\x00'::bytea || n.hash), '') AS leaf_hashes
+            FROM (SELECT * FROM numbered ORDER BY tenant_id, part, event_id) AS n -- three aggregates, one sort
+            GROUP BY n.tenant_id, n.part
+        )
+
+        SELECT s.snapshot, b.tenant_id, b.event_ids, b.event_hashes, b.leaf_hashes
+        FROM (SELECT pg_current_snapshot() AS snapshot) AS s
+        LEFT JOIN batches AS b ON true
+        ORDER BY b.tenant_id = '_system', b.tenant_id, b.part
+        $q$,
+        l.line,
+        CASE WHEN p_draining THEN format(
+            $q$
+            UNION ALL
+            SELECT e.tenant_id, e.event_id, sha256(convert_to(%1$s, 'UTF8')) AS hash
+            FROM "audit".change_events AS e
+            WHERE %2$s AND e.transaction_id <> $2 AND NOT EXISTS (
+                SELECT FROM (SELECT unnest(b.event_ids) AS event_id FROM "audit".blocks AS b WHERE %3$s) AS z
+                WHERE z.event_id = e.event_id
+            )
+            $q$,
+            l.line,
+            -- first all that is here, then what was under way at that moment
+            CASE WHEN p_new_incarnation THEN 'true' ELSE 'e.event_id > $7 AND e.event_id <= $3' END,
+            CASE WHEN p_new_incarnation THEN 'true' ELSE 'b.last_event_id > $7' END
+        ) ELSE '' END
+    )
+    FROM (
+        SELECT $line$concat(
+    '{"v":1,"event_id":', e.event_id,
+    ',"occurred_at":"', to_char(timezone('UTC', e.occurred_at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    '","transaction_id":', e.transaction_id,
+    ',"tenant_id":', to_json(e.tenant_id),
+    ',"table_id":', coalesce(e.table_id::text, 'null'),
+    ',"table_version":', coalesce(e.table_version::text, 'null'),
+    ',"operation":"', e.operation,
+    '","record_key":', coalesce(to_json(e.record_key)::text, 'null'),
+    ',"actor_id":', coalesce(to_json(e.actor_id)::text, 'null'),
+    ',"action":', coalesce(to_json(e.action)::text, 'null'),
+    ',"context":', coalesce(e.context::text, 'null'),
+    ',"old_values":', coalesce(e.old_values::text, 'null'),
+    ',"new_values":', coalesce(e.new_values::text, 'null'),
+    ',"personal_commitment":', coalesce(to_json(encode(e.personal_commitment, 'hex'))::text, 'null'),
+    ',"row_xmin":', coalesce(e.row_xmin::text, 'null'), '}'
+)
+$line$
+    ) AS l (line)
+$fn$;
+REVOKE ALL ON FUNCTION "audit".seal_query(boolean, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION "audit".seal_query(boolean, boolean) IS 'The statement with which seal() reads what it seals.';
