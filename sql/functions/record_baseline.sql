@@ -1,11 +1,14 @@
--- object:   function audit.record_baseline(integer)
--- requires: functions/capture_query.sql, functions/capture_shape.sql, functions/stored_tenant.sql, tables/change_events.sql
+-- object:   function audit.record_baseline(integer, oid)
+-- requires: functions/capture_query.sql, functions/capture_shape.sql, functions/stored_tenant.sql, functions/read_context.sql, tables/change_events.sql
 -- purpose:  an event for each row that is there already; runs as whoever installs, who can read the table
-CREATE OR REPLACE FUNCTION {{ audit }}.record_baseline(p_table_id integer)
+-- Partitions are read through the partitioned table, or through the one of them that is named. A table's
+-- inheritance children are audited tables of their own.
+CREATE OR REPLACE FUNCTION {{ audit }}.record_baseline(p_table_id integer, p_partition oid DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = on -- off would be an error for the log itself
+SET constraint_exclusion = off -- it would evaluate functions in constraints while planning
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 SET intervalstyle = 'iso_8601'
@@ -15,21 +18,26 @@ SET lc_monetary = 'C'
 AS $fn$
 DECLARE
     v_table {{ audit }}.audited_tables;
+    v_from regclass;
     v_key_is_personal boolean;
     v_tenant text;
     v_context jsonb := {% include 'snippets/session_context.sql' %};
     v_events bigint;
 BEGIN
     SELECT * INTO STRICT v_table FROM {{ audit }}.audited_tables AS t WHERE t.table_id = p_table_id;
-    IF row_security_active(v_table.relation::oid) THEN
-        RAISE EXCEPTION 'row security of % would leave rows out of the baseline', v_table.relation::regclass
+    v_from := coalesce(p_partition, v_table.relation::oid);
+    IF row_security_active(v_from::oid) THEN
+        RAISE EXCEPTION 'row security of % would leave rows out of the baseline', v_from
             USING ERRCODE = 'insufficient_privilege',
             HINT = 'Run the command as the owner of the table, or as a role with BYPASSRLS.';
     END IF;
     v_key_is_personal := v_table.key_attnums && v_table.personal_attnums;
     v_tenant := CASE v_table.declaration #>> '{tenant,kind}'
         WHEN 'value' THEN v_table.declaration #>> '{tenant,name}'
-        WHEN 'setting' THEN nullif(current_setting(v_table.declaration #>> '{tenant,name}', true), '')
+        WHEN 'setting' THEN coalesce(
+            nullif(current_setting(v_table.declaration #>> '{tenant,name}', true), ''),
+            {{ audit }}.read_context() ->> 'tenant_id'
+        )
     END;
     EXECUTE format(
         $q$
@@ -48,8 +56,8 @@ BEGIN
                 q.subject,
                 uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS salt,
                 uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS key_salt
-            FROM %1$s AS t
-            CROSS JOIN LATERAL (%2$s) AS q
+            FROM %1$s %2$s AS t
+            CROSS JOIN LATERAL (%3$s) AS q
         ),
 
         personal_values AS (
@@ -82,7 +90,8 @@ BEGIN
             )) END
         FROM image AS i
         $q$,
-        v_table.relation::regclass,
+        (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY' END FROM pg_class AS c WHERE c.oid = v_from),
+        v_from,
         {{ audit }}.capture_query({{ audit }}.capture_shape(
             v_table.relation, v_table.key_attnums, v_table.excluded_attnums, v_table.personal_attnums,
             v_table.tenant_attnum, v_table.subject_attnum
@@ -93,5 +102,5 @@ BEGIN
     RETURN v_events;
 END;
 $fn$;
-REVOKE ALL ON FUNCTION {{ audit }}.record_baseline(integer) FROM PUBLIC;
-COMMENT ON FUNCTION {{ audit }}.record_baseline(integer) IS 'Records an event for each row of an audited table; returns how many.';
+REVOKE ALL ON FUNCTION {{ audit }}.record_baseline(integer, oid) FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.record_baseline(integer, oid) IS 'Records an event for each row of an audited table, or of one of its partitions; returns how many.';

@@ -2,6 +2,7 @@
 -- object:   policy blocks_all_owner on audit.blocks
 -- object:   policy chain_heads_all_owner on audit.chain_heads
 -- object:   policy change_events_all_owner on audit.change_events
+-- object:   policy descendants_all_owner on audit.descendants
 -- object:   policy maintenance_permits_all_owner on audit.maintenance_permits
 -- object:   policy personal_keys_all_owner on audit.personal_keys
 -- object:   policy personal_values_all_owner on audit.personal_values
@@ -25,6 +26,9 @@ CREATE POLICY chain_heads_all_owner ON {{ audit }}.chain_heads
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS change_events_all_owner ON {{ audit }}.change_events;
 CREATE POLICY change_events_all_owner ON {{ audit }}.change_events
+FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS descendants_all_owner ON {{ audit }}.descendants;
+CREATE POLICY descendants_all_owner ON {{ audit }}.descendants
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS maintenance_permits_all_owner ON {{ audit }}.maintenance_permits;
 CREATE POLICY maintenance_permits_all_owner ON {{ audit }}.maintenance_permits

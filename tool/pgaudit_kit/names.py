@@ -18,7 +18,7 @@ from pgaudit_kit.errors import UsageError
 
 MAX_BYTES = 63
 """PostgreSQL cuts longer identifiers (NAMEDATALEN - 1)."""
-EVENT_TRIGGERS = ("ddl", "drop", "rearm", "rewrite", "type")
+EVENT_TRIGGERS = ("ddl", "drop", "lend", "rearm", "rewrite", "type")
 """Kinds of the kit's event triggers."""
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")

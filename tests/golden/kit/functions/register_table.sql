@@ -37,6 +37,17 @@ BEGIN
         subject_attnum = excluded.subject_attnum,
         specialised = excluded.specialised,
         trigger_state = excluded.trigger_state;
+    IF v_before.enabled IS NOT TRUE THEN
+        -- what is below it from the start is no news
+        DELETE FROM "audit".descendants AS d WHERE d.table_id = p_table_id;
+        INSERT INTO "audit".descendants (
+            table_id, relation, parent, schema_name, table_name, is_partition, noted_in
+        )
+        SELECT p_table_id, n.relation, n.parent, s.nspname, c.relname, n.is_partition, 0
+        FROM "audit".current_descendants(p_relation) AS n
+        INNER JOIN pg_class AS c ON c.oid = n.relation
+        INNER JOIN pg_namespace AS s ON s.oid = c.relnamespace;
+    END IF;
     IF p_table_version > coalesce(v_before.table_version, 0)
         AND p_table_version <> "audit".record_table_version(p_table_id)
     THEN
@@ -80,6 +91,7 @@ BEGIN
         -- the number of a table that is gone may be another table's in a restored copy
         relation = coalesce((SELECT c.oid FROM pg_class AS c WHERE c.oid = t.relation), 0)
     WHERE t.table_id = p_table_id;
+    DELETE FROM "audit".descendants AS d WHERE d.table_id = p_table_id;
 END;
 $fn$;
 CREATE OR REPLACE FUNCTION "audit".change_setting(p_name text, p_value jsonb)

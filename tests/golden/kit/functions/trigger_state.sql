@@ -16,6 +16,8 @@ AS $fn$
         INNER JOIN pg_trigger AS g ON g.tgrelid = t.relid
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
         WHERE t.relid <> p_relation AND g.tgenabled <> 'A'
+            -- on its way to ALWAYS: tg_ddl_rearm follows
+            AND NOT (g.tgenabled = 'O' AND g.tgfoid = '"audit"."tg_truncate"'::regproc)
             AND p.pronamespace = '"audit"'::regnamespace
         UNION ALL
         SELECT format('rule %I %s', r.rulename, r.ev_enabled)

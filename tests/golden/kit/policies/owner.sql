@@ -10,6 +10,9 @@ FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS change_events_all_owner ON "audit".change_events;
 CREATE POLICY change_events_all_owner ON "audit".change_events
 FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS descendants_all_owner ON "audit".descendants;
+CREATE POLICY descendants_all_owner ON "audit".descendants
+FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS maintenance_permits_all_owner ON "audit".maintenance_permits;
 CREATE POLICY maintenance_permits_all_owner ON "audit".maintenance_permits
 FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
