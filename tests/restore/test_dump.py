@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Servers
+from pgaudit_kit.server import Binaries
 from tests.kit import Kit
+from tests.restore.clusters import connected, place
 from tests.restore.dumps import dump, restore, source_lines
-from tests.restore.programs import call, last_xid, newest, understands
+from tests.restore.programs import call, last_xid, newest
 from tests.restore.story import assert_goes_on, build, incarnations, lines, work
+from tests.restore.versions import newest_found, older
 from tests.sealing import assert_sound, seal, seal_all, sealed_once
-from tests.servers import Database, PgServer, connect, find_servers
+from tests.servers import Database, PgServer, connect
 
 SHAPES: dict[str, tuple[list[str], list[list[str]]]] = {
     "custom": (["-Fc"], [[]]),
@@ -63,29 +65,32 @@ def test_transaction_ids_that_start_lower_seal_nothing_twice(
     assert_goes_on(copy)
 
 
-def test_from_one_server_to_another(servers: Servers, copy: Database, tmp_path: Path):
+@pytest.mark.parametrize("old", older(), ids=lambda old: old.version)
+def test_from_one_server_to_another(old: Binaries, tmp_path: Path):
     """Also over major versions: the plan tells what PostgreSQL prints otherwise from drift."""
-    for name in find_servers().versions:
-        other = servers[name]
-        if other.version_num >= copy.server.version_num:
-            continue
-        if not understands(newest(copy.server), newest(other)):
-            pytest.skip(f"this PostgreSQL {copy.server.major} is older than dumps of {name}: pg_attver")
-        original = other.template("restore", build)
-        roles = tmp_path / "roles.sql"
-        bindir = newest(copy.server)
-        call(bindir, "pg_dumpall", "--roles-only", "--file", roles, "--dbname", other.dsn())
-        call(bindir, "psql", "-Xq", "-f", roles, "-d", copy.dsn)  # those that exist are errors
-        restore(dump(other, original, tmp_path / "dump", "-Fc", reader=copy.server), copy)
-        assert lines(copy) == source_lines(other, original)
-        kit = Kit(copy.dsn)
-        assert {change["kind"] for change in kit.changes()} <= {"view"}, "which 16 and later print otherwise"
-        assert all("may print the same otherwise" in change["why"] for change in kit.changes())
-        kit("apply", "--yes")
-        assert kit.plan() == []
-        assert_goes_on(copy)
-        return
-    pytest.skip("no older server")
+    new = newest_found()
+    assert new is not None
+    with place(old) as before, place(new) as after:
+        with before.running(before.initialize("old")) as source:
+            build(source.dsn())
+            with connected(source) as conn:
+                expected = lines(conn)
+            roles, file = tmp_path / "roles.sql", tmp_path / "dump"
+            call(new.bindir, "pg_dumpall", "--roles-only", "--file", roles, "--dbname", source.dsn())
+            call(new.bindir, "pg_dump", "-Fc", "--file", file, source.dsn())
+        with after.running(after.initialize("new")) as target:
+            call(new.bindir, "psql", "-Xq", "-f", roles, "-d", target.dsn())  # postgres is there already
+            call(new.bindir, "pg_restore", "--dbname", target.dsn(), file)
+            kit = Kit(target.dsn())
+            assert {change["kind"] for change in kit.changes()} <= {"view"}, (
+                "which 16 and later print otherwise"
+            )
+            assert all("may print the same otherwise" in change["why"] for change in kit.changes())
+            kit("apply", "--yes")
+            assert kit.plan() == []
+            with connected(target) as conn:
+                assert lines(conn) == expected
+                assert_goes_on(conn)
 
 
 def test_what_was_under_way_during_the_first_seal_is_sealed_later(

@@ -5,22 +5,20 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from pgaudit_kit.server import Binaries
 from tests.kit import Kit
 from tests.restore.clusters import place
-from tests.restore.programs import call, understands
+from tests.restore.programs import call
 from tests.restore.story import assert_goes_on, build, lines
+from tests.restore.versions import newest_found, older
 from tests.sealing import one
-from tests.servers import find_servers
 
 
-def test_pg_upgrade_goes_on() -> None:
+@pytest.mark.parametrize("old_binaries", older(), ids=lambda old: old.version)
+def test_pg_upgrade_goes_on(old_binaries: Binaries) -> None:
     """OIDs and numbers of columns stay as they are, the system identifier does not."""
-    found = find_servers().binaries
-    if len(found) < 2:
-        pytest.skip("one version of PostgreSQL alone")
-    old_binaries, new_binaries = sorted(found.values(), key=lambda binaries: binaries.major)[:2]
-    if not understands(new_binaries.bindir, old_binaries.bindir):
-        pytest.skip(f"this PostgreSQL {new_binaries.major} is older than the other's dumps: pg_attver")
+    new_binaries = newest_found()
+    assert new_binaries is not None
     with place(old_binaries) as before, place(new_binaries) as after:
         old = before.initialize("old")
         with before.running(old):
