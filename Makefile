@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix fetch-matrix clean-matrix lint fmt golden packaging build bench bench-quick clean
+.PHONY: help demo test soak test-matrix fetch-matrix clean-matrix lint fmt golden packaging mutants build bench bench-quick clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{printf "%-18s %s\n", $$1, $$2}'
@@ -18,6 +18,10 @@ demo: $(VENV)/.demo ## See a PostgreSQL database being audited, sealed, verified
 
 test: lint packaging ## Check the code, the package, and run all tests on every server found
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not packaging"
+
+soak: $(VENV)/.dev ## Everything at once, at random, for half an hour (SOAK_SECONDS=…; SOAK_SEED=… for the same choices)
+	@seed=$${SOAK_SEED:-$$(date +%s)}; export SOAK_SEED=$$seed SOAK_SECONDS=$${SOAK_SECONDS:-1800}; \
+		echo "SOAK_SEED=$$SOAK_SEED SOAK_SECONDS=$$SOAK_SECONDS"; $(BIN)/python -m pytest $(PYTEST_ARGS) -rP tests/soak
 
 test-matrix: fetch-matrix ## Run the tests on PostgreSQL 14 to 18 (MATRIX="14 16" for some; PYTEST_ARGS as for test)
 	$(BIN)/python -m tests.matrix $(MATRIX) -- $(PYTEST_ARGS)
@@ -45,6 +49,9 @@ golden: $(VENV)/.dev ## Write the golden files anew from the templates (then rea
 
 packaging: $(VENV)/.dev ## Build sdist and wheel, install the wheel in a bare environment and run it
 	$(BIN)/python -m pytest -q -m packaging tests/packaging
+
+mutants: $(VENV)/.dev ## Take away the code that stops each trap, piece by piece, and see its test fail (15 minutes)
+	$(BIN)/python -m tests.traps.mutate
 
 build: $(VENV)/.dev ## Build sdist and wheel into dist/
 	rm -rf dist

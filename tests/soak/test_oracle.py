@@ -1,0 +1,53 @@
+"""The soak's oracle finds what it is there to find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pgaudit_kit.server.postmaster import wait_until
+from tests.sealing import one
+from tests.servers import find_servers
+from tests.soak.keepers import Resolver
+from tests.soak.ledger import inserted
+from tests.soak.oracle import compare, resolve
+from tests.soak.world import World, made
+from tests.soak.writers import Writer
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """On one server."""
+    with made(next(iter(find_servers().binaries)), 1, pace=0) as world:
+        yield world
+
+
+def test_the_oracle_tells_what_is_missing_and_what_is_too_much(world: World):
+    writer = Writer(world, "writer-1", 1)
+    (resolver,) = world.threads({"resolver": Resolver(world, "resolver").run})
+    with world.connect("oracle") as conn:
+
+        def findings() -> str:
+            for _ in range(30):
+                writer.once()
+            open_ones = "SELECT count(*) FROM pg_prepared_xacts"
+            assert wait_until(lambda: one(conn, open_ones) == 0 and world.prepared.empty(), 60)
+            resolve(world, conn)
+            return "\n".join(compare(world, conn))
+
+        assert findings() == ""
+        assert world.done["events"] > 30
+        conn.execute("ALTER TABLE public.doc DISABLE TRIGGER USER")
+        missing = findings()
+        conn.execute("ALTER TABLE public.doc ENABLE TRIGGER USER")
+        assert "doc" in missing and "and has   []" in missing
+        last = world.ledger.open(2**31, "writer-1")
+        last.changes.append(inserted("mood", {"id": 1, "tenant": "a", "n": 0}))
+        last.outcome = "committed"
+        assert f"{2**31} (committed, writer-1): mood 1" in "\n".join(compare(world, conn))
+        conn.execute("INSERT INTO public.parent VALUES (1, 'a', 0, 'nobody')")
+        assert "nobody's transaction has events of parent 1" in "\n".join(compare(world, conn))
+    world.stop.set()
+    world.writers_done.set()
+    resolver.join()
