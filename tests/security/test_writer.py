@@ -170,6 +170,7 @@ def shadow(conn: Connection) -> None:
     ):
         conn.execute(f"CREATE TEMPORARY TABLE {name} (event_id bigint, value text)")
     conn.execute("CREATE TEMPORARY SEQUENCE event_id_seq")
+    conn.execute("GRANT USAGE ON SCHEMA evil TO PUBLIC")  # else no function of the kit's owner would see them
 
 
 def turn(conn: Connection) -> None:
