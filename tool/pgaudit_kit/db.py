@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import select
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -20,6 +21,7 @@ from pgaudit_kit.errors import (
     ReadOnlyServer,
     Refused,
     ServerUnreachable,
+    SharedConnection,
     StatementTimeout,
     UnsupportedEncoding,
     UnsupportedServer,
@@ -31,6 +33,9 @@ APPLICATION_NAME = "pgaudit-kit"
 MIN_SERVER_VERSION = 140000
 DDL_ATTEMPTS = 8
 """With the waits between them about 20 s, plus lock_timeout for each."""
+
+SHARING_PROBES = 5
+SHARING_WAIT_S = 5.0
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
@@ -63,11 +68,13 @@ def connect(dsn: str, *, timeouts: Timeouts, read_only: bool = False) -> Connect
     """Open a connection in autocommit mode; what libpq knows (PG* variables, .pgpass) completes the DSN.
 
     The session's search_path is pg_catalog, pg_temp: every other name must be written with its schema.
+    Raises SharedConnection: these settings would come to stand in other clients' transactions.
     """
     parameters = _parameters(dsn, timeouts)
     with translated():
         conn: Connection = psycopg.connect(**parameters, autocommit=True)
         try:
+            _refuse_shared(conn, parameters)
             settings = {**_PINNED, "statement_timeout": str(timeouts.statement_ms)}
             if read_only:
                 settings["default_transaction_read_only"] = "on"
@@ -76,6 +83,42 @@ def connect(dsn: str, *, timeouts: Timeouts, read_only: bool = False) -> Connect
             conn.close()
             raise
         return conn
+
+
+def _refuse_shared(conn: Connection, parameters: dict[str, Any]) -> None:
+    """Raise SharedConnection behind a pooler in transaction mode, before anything is set there.
+
+    A pooler tells a process number of its own. Whether it keeps one session for each client shows in two
+    ways: on a busy pool ours changes, on an idle one a second client gets the one that we had.
+    """
+    ours = {_backend(conn)}
+    if ours == {conn.info.backend_pid}:
+        return
+    theirs: set[int] = set()
+    with closing(psycopg.connect(**parameters, autocommit=True)) as other:
+        for _ in range(SHARING_PROBES):
+            backend = _backend(other, SHARING_WAIT_S)
+            if backend is None:
+                return  # it waits until we go: a session is ours alone
+            theirs.add(backend)
+            ours.add(_backend(conn))
+            if len(ours) > 1 or len(theirs) > 1 or ours & theirs:
+                raise SharedConnection
+
+
+def _backend(conn: Connection, wait_s: float | None = None) -> int | None:
+    """The process that serves this connection now; None where it is not said within that time.
+
+    A pool in session mode that is used up makes its next client wait.
+    """
+    conn.pgconn.send_query(b"SELECT pg_catalog.pg_backend_pid()")
+    if not select.select([conn.pgconn.socket], [], [], wait_s)[0]:
+        return None
+    answer = conn.pgconn.get_result()
+    while conn.pgconn.get_result() is not None:
+        pass
+    value = answer.get_value(0, 0) if answer is not None else None
+    return int(value) if value is not None else None
 
 
 def _parameters(dsn: str, timeouts: Timeouts) -> dict[str, Any]:

@@ -82,6 +82,14 @@ class ServerUnreachable(DatabaseError):
     hint = "Check --dsn, PGAUDIT_KIT_DSN or the PG* variables, and that the server accepts connections."
 
 
+class SharedConnection(DatabaseError):
+    """A connection pooler gives the server's session to other clients between transactions."""
+
+    hint = (
+        "The kit keeps settings in its session: connect to the server itself, or to a pool in session mode."
+    )
+
+
 class UnsupportedServer(DatabaseError):
     """The server is older than PostgreSQL 14."""
 
