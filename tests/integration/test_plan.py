@@ -421,7 +421,8 @@ def test_a_temporary_table_is_refused(kit: Kit, kit_db: Database):
     kit_db.execute("CREATE TEMP TABLE mine (id int PRIMARY KEY)")
     row = kit_db.execute("SELECT pg_my_temp_schema()::regnamespace::text").fetchone()
     assert row is not None
-    assert "temporary table" in kit("enable", f"{row[0]}.mine", code=2).err
+    answer = kit("enable", f"{row[0]}.mine", code=2).err
+    assert "temporary table" in answer and "ends with its session" in answer
 
 
 def test_a_renamed_table_goes_on_without_a_file_and_is_named_with_one(filed: Kit, kit_db: Database):

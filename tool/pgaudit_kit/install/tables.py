@@ -73,7 +73,11 @@ def _usable(declared: TableConfig, table: Table | None, at: str | None) -> Table
         what, hint = _REFUSED[table.kind]
         raise ConfigError(f"{name} is {what}; it cannot be audited.", at=at, hint=hint)
     if table.persistence == "t":
-        raise ConfigError(f"{name} is a temporary table; it cannot be audited.", at=at)
+        raise ConfigError(
+            f"{name} is a temporary table; it cannot be audited.",
+            at=at,
+            hint="It ends with its session. Audit the table that its rows go to.",
+        )
     return table
 
 
