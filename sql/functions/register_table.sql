@@ -1,7 +1,7 @@
 -- object:   function audit.register_table
 -- object:   function audit.unregister_table
 -- object:   function audit.change_setting
--- requires: functions/record_table_version.sql, functions/trigger_state.sql, functions/current_descendants.sql, tables/settings.sql
+-- requires: functions/record_table_version.sql, functions/trigger_state.sql, functions/current_descendants.sql, functions/grant_to_owners.sql, tables/settings.sql
 -- purpose:  what the configuration says enters the registry, and the log says that it did
 CREATE OR REPLACE FUNCTION {{ audit }}.register_table(
     p_table_id integer,
@@ -53,6 +53,7 @@ BEGIN
         INNER JOIN pg_class AS c ON c.oid = n.relation
         INNER JOIN pg_namespace AS s ON s.oid = c.relnamespace;
     END IF;
+    PERFORM {{ audit }}.grant_to_owners(p_table_id);
     IF p_table_version > coalesce(v_before.table_version, 0)
         AND p_table_version <> {{ audit }}.record_table_version(p_table_id)
     THEN

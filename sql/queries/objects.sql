@@ -6,8 +6,16 @@ SELECT
     NULL::text AS parent_schema,
     NULL::text AS parent,
     pg_get_functiondef(p.oid) || E'\n' || p.proowner::regrole::text || E'\n' || coalesce((
-        SELECT string_agg(a.item, ',' ORDER BY a.item)
-        FROM (SELECT unnest(coalesce(p.proacl, acldefault('f', p.proowner)))::text AS item) AS a
+        SELECT string_agg(a.item::text, ',' ORDER BY a.item::text)
+        FROM unnest(coalesce(p.proacl, acldefault('f', p.proowner))) AS a (item)
+        -- which of these there should be changes with the tables
+        WHERE NOT EXISTS (
+            SELECT FROM (SELECT p.oid, x.grantee FROM aclexplode(ARRAY[a.item]) AS x) AS g
+            WHERE EXISTS (
+                {% include 'snippets/partitioner.sql' %}
+
+            )
+        )
     ), '-') AS definition,
     obj_description(p.oid, 'pg_proc') AS comment,
     format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS target

@@ -48,6 +48,7 @@ BEGIN
         INNER JOIN pg_class AS c ON c.oid = n.relation
         INNER JOIN pg_namespace AS s ON s.oid = c.relnamespace;
     END IF;
+    PERFORM "audit".grant_to_owners(p_table_id);
     IF p_table_version > coalesce(v_before.table_version, 0)
         AND p_table_version <> "audit".record_table_version(p_table_id)
     THEN

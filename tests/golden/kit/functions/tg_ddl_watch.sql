@@ -21,9 +21,8 @@ BEGIN
         RETURN; -- the log is being restored (pg_restore --data-only): numbers from here would be taken twice
     END IF;
     IF tg_event = 'ddl_command_end' AND tg_tag = 'GRANT' THEN
-        PERFORM set_config(c_to_do, "audit".use_lent_privileges(
-            v_statement || '{"command": "ALTER TABLE"}' -- only what is attached has rows
-        )::text, true);
+        -- only what is attached has rows
+        PERFORM "audit".record_lent(v_statement || '{"command": "ALTER TABLE"}');
         RETURN;
     END IF;
     FOR v_table IN SELECT * FROM "audit".touched_tables(tg_event) LOOP

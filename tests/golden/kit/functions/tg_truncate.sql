@@ -11,6 +11,10 @@ DECLARE
     v_place text;
     c_places CONSTANT text := format('pgaudit_kit.truncate_marks_%s', '"audit"'::regnamespace::oid);
 BEGIN
+    IF TG_OP <> 'TRUNCATE' THEN -- owners of partitioned tables may execute this
+        RAISE EXCEPTION 'trigger % on % calls a function that is for TRUNCATE alone', TG_NAME, TG_RELID::regclass
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the trigger.';
+    END IF;
     v_places := coalesce(current_setting(c_places, true), '');
     IF TG_WHEN = 'BEFORE' THEN
         WITH marks AS (
@@ -44,7 +48,7 @@ BEGIN
         t.relation = TG_RELID OR t.relation IN (SELECT a.relid FROM pg_partition_ancestors(TG_RELID) AS a)
     );
     IF NOT FOUND THEN
-        RETURN NULL; -- the trigger was left on a partition that was detached
+        RETURN NULL; -- on a partition that was detached, or on somebody's own table
     END IF;
     PERFORM "audit".append_event(
         v_table.table_id, v_table.table_version, 'T',

@@ -6,7 +6,8 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
     SELECT coalesce(string_agg(s.line, ', ' ORDER BY s.line COLLATE "C"), '')
     FROM (
-        SELECT format('%I %s', g.tgname, g.tgenabled) AS line
+        SELECT format('%I %s', g.tgname, g.tgenabled)
+            || CASE WHEN g.tgqual IS NOT NULL OR g.tgattr::text <> '' THEN ' sometimes' ELSE '' END AS line
         FROM pg_trigger AS g
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
         WHERE g.tgrelid = p_relation AND p.pronamespace = '"audit"'::regnamespace
@@ -16,8 +17,11 @@ AS $fn$
         INNER JOIN pg_trigger AS g ON g.tgrelid = t.relid
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
         WHERE t.relid <> p_relation AND g.tgenabled <> 'A'
-            -- on its way to ALWAYS: tg_ddl_rearm follows
-            AND NOT (g.tgenabled = 'O' AND g.tgfoid = '"audit"."tg_truncate"'::regproc)
+            AND NOT ( -- on its way to ALWAYS: tg_ddl_rearm follows
+                g.tgenabled = 'O' AND g.tgfoid = '"audit"."tg_truncate"'::regproc AND EXISTS (
+                    SELECT FROM pg_trigger AS r WHERE r.tgrelid = p_relation AND r.tgname = g.tgname
+                )
+            )
             AND p.pronamespace = '"audit"'::regnamespace
         UNION ALL
         SELECT format('rule %I %s', r.rulename, r.ev_enabled)
