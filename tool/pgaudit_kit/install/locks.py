@@ -40,9 +40,12 @@ def lock_against_writers(conn: Connection, changes: Iterable[Change]) -> None:
     come in less than deadlock_timeout: else the deadlock detector might end a writer's transaction.
     """
     modes: dict[tuple[QualifiedName, bool], bool] = {}
-    for change in changes:
+    steps = list(changes)
+    # a table that is handed to the kit's owner is not yet the owner's to lock
+    others = {name for change in steps if not change.as_owner for name in change.blocks}
+    for change in steps:
         for name in change.blocks:
-            key = (name, change.as_owner)
+            key = (name, change.as_owner and name not in others)
             modes[key] = modes.get(key, False) or change.kind != "trigger" or change.op == "drop"
     limit = _milliseconds(conn, "lock_timeout")
     patience = int(_milliseconds(conn, "deadlock_timeout") * 0.8)
