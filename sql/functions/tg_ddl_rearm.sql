@@ -1,6 +1,7 @@
 -- object:   function audit.tg_ddl_rearm()
--- requires: schema/audit.sql
--- purpose:  DISABLE TRIGGER ALL and ENABLE TRIGGER ALL turns ALWAYS into ORIGIN, unseen; this turns it back
+-- requires: functions/stamp_partition.sql, functions/record_control.sql
+-- purpose:  DISABLE TRIGGER ALL and ENABLE TRIGGER ALL turns ALWAYS into ORIGIN, unseen; this turns it back,
+--           and guards partitions of the log that somebody else makes, such as pg_partman's maintenance
 -- Runs as whoever altered the table, who alone may do that. It fires after tg_ddl_watch, which records both.
 CREATE OR REPLACE FUNCTION {{ audit }}.tg_ddl_rearm()
 RETURNS event_trigger
@@ -9,7 +10,29 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
     v_trigger record;
+    v_leaf regclass;
 BEGIN
+    IF coalesce(current_setting('pgaudit_kit.stamping', true), '') <> 'on' AND EXISTS (
+        SELECT FROM pg_event_trigger_ddl_commands() AS d
+        WHERE d.classid = 'pg_class'::regclass AND d.command_tag IN ('CREATE TABLE', 'ALTER TABLE')
+    ) THEN
+        FOR v_leaf IN
+            SELECT c.oid::regclass
+            FROM pg_class AS o
+            INNER JOIN pg_inherits AS i ON i.inhparent = o.oid
+            INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+            WHERE o.relnamespace = {{ schema_literal }}::regnamespace AND o.relkind = 'p'
+                AND NOT c.relrowsecurity -- new: a partition that was guarded once has this, or a guard, left
+                AND NOT EXISTS (
+                    SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'append_only_truncate'
+                )
+                AND pg_has_role(current_user, c.relowner, 'USAGE')
+                AND pg_has_role(current_user, {{ owner_literal }}, 'USAGE')
+        LOOP
+            PERFORM {{ audit }}.stamp_partition(v_leaf);
+            PERFORM {{ audit }}.record_control('partition-stamped', jsonb_build_object('table', v_leaf::text));
+        END LOOP;
+    END IF;
     FOR v_trigger IN
         SELECT g.tgrelid, g.tgname
         FROM pg_trigger AS g
@@ -26,4 +49,4 @@ BEGIN
 END;
 $fn$;
 REVOKE ALL ON FUNCTION {{ audit }}.tg_ddl_rearm() FROM PUBLIC;
-COMMENT ON FUNCTION {{ audit }}.tg_ddl_rearm() IS 'Event trigger: keeps the kit''s triggers ALWAYS.';
+COMMENT ON FUNCTION {{ audit }}.tg_ddl_rearm() IS 'Event trigger: keeps the kit''s triggers ALWAYS, and guards partitions that others make.';

@@ -13,6 +13,7 @@ import pytest
 
 from pgaudit_kit import resources
 from pgaudit_kit.render import Templates, capture_units, kit_units
+from pgaudit_kit.render.units import MANAGERS
 from tests.golden.specs import CAPTURED
 
 HERE = Path(__file__).parent
@@ -22,8 +23,9 @@ TEMPLATES = Templates("audit", personal_context=("ip", "user_agent"))
 def rendered() -> dict[str, str]:
     """The text of each golden file, by its path."""
     files = {}
-    for unit in kit_units(TEMPLATES, event_triggers=True):
-        files[f"kit/{unit.path.replace('triggers/', 'events/')}"] = unit.sql
+    for manager in MANAGERS:
+        for unit in kit_units(TEMPLATES, event_triggers=True, manager=manager):
+            files[f"kit/{unit.path.replace('triggers/', 'events/')}"] = unit.sql
     for folder in ("roles", "schema", "tables"):
         for path in resources.sql_paths(folder):
             files[f"kit/{path}"] = TEMPLATES.render(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,30 @@ import pytest
 from psycopg import sql
 
 from pgaudit_kit.cli.main import main
-from tests.servers import Database, connect
+from tests.conftest import install_kit
+from tests.partman.setups import configured, create_partman, partman_template
+from tests.servers import Database, PgServer, connect
 
 PARENTS = ("blocks", "change_events", "personal_keys", "personal_values")
 LATER = "clock_timestamp() + interval '2 minutes'"
+
+
+@pytest.fixture(params=["native", "partman"])
+def manager(request: pytest.FixtureRequest) -> str:
+    """Who makes the partitions; pg_partman is 4.7 on one server and 5.x on another."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def kit_db(server: PgServer, manager: str) -> Iterator[Database]:
+    """A database with the kit, whose partitions that manager makes."""
+    template = partman_template(server) if manager == "partman" else server.template("kit", install_kit)
+    with server.database(template) as database:
+        assert one(database, "SELECT audit.partition_manager()").startswith(f"pg_{manager}") is (
+            manager == "partman"
+        )
+        yield database
 
 
 @pytest.fixture
@@ -107,10 +128,11 @@ def move_all(conn: psycopg.Connection[Any], batch: int = 20_000) -> list[int]:
     ],
 )
 def test_partitions_are_made_ahead(
-    db: Database, tmp_path: Path, interval: str, premake: int, length: timedelta | None
+    db: Database, tmp_path: Path, manager: str, interval: str, premake: int, length: timedelta | None
 ) -> None:
-    config = tmp_path / "pgaudit.toml"
-    config.write_text(f'[partitions]\ninterval = "{interval}"\npremake = {premake}\n')
+    if manager == "partman":
+        create_partman(db.dsn, db.server)
+    config = configured(tmp_path, manager=manager, interval=interval, premake=premake)
     assert main(["--dsn", db.dsn, "--config", str(config), "install", "--yes"]) == 0
     now = server_now(db)
     for parent in PARENTS:

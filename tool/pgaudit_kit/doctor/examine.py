@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from pgaudit_kit.db import kit_error
-from pgaudit_kit.doctor import capture, dropped, log, replication, server
+from pgaudit_kit.doctor import capture, dropped, log, managers, replication, server
 from pgaudit_kit.doctor.model import Check, Finding, Result, fail, ok, warn
 from pgaudit_kit.doctor.source import Source
 from pgaudit_kit.errors import KitError
@@ -32,6 +32,7 @@ CHECKS: tuple[Check[Any], ...] = (
     log.grants,
     log.public,
     log.partitions,
+    managers.partition_manager,
     log.default_partitions,
     log.sealer,
     log.seal_lag,

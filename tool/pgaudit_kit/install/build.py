@@ -11,11 +11,13 @@ from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import AbsentTable
 from pgaudit_kit.install import migrate
 from pgaudit_kit.install.audited import Target, end_changes, objects_of, table_changes
+from pgaudit_kit.install.partitions import grant_changes, switch_changes
 from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
 from pgaudit_kit.install.strays import stray_changes
 from pgaudit_kit.install.tables import from_registry, refuse_reserved, registered_for, spec_of
 from pgaudit_kit.model import Installation, RegisteredTable, Table
 from pgaudit_kit.names import Ident, QualifiedName
+from pgaudit_kit.partition_manager import Choice, choose, read_manager
 from pgaudit_kit.plan import Change, Plan, drop_changes, unit_changes
 from pgaudit_kit.render import Templates, Unit, capture_units, kit_units
 
@@ -44,10 +46,16 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     """The plan, from the database as it is now. ConfigError where the declarations do not fit it."""
     installation = read_installation(conn, Templates(schema))
     settings = Settings.of(wanted.config, installation)
-    templates = Templates(schema, personal_context=settings.context.personal, actions=settings.actions)
+    choice = choose(read_manager(conn, Templates(schema)), settings.partitions.manager, schema)
+    templates = Templates(
+        schema,
+        personal_context=settings.context.personal,
+        actions=settings.actions,
+        partman=choice.partman_schema,
+    )
     targets = _targets(conn, templates, installation, wanted)
-    units = kit_units(templates, event_triggers=installation.event_triggers_allowed)
-    changes = _kit(templates, installation, settings, units)
+    units = kit_units(templates, event_triggers=installation.event_triggers_allowed, manager=choice.file)
+    changes = _kit(templates, installation, settings, units, choice)
     wanted_objects = {item for unit in units for item in unit.objects}
     for target in targets:
         table_units = capture_units(templates, target.spec)
@@ -62,7 +70,7 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     changes += drop_changes(objects, wanted_objects, schema)
     if not wanted.single_tables:
         changes += _guards(conn, templates, installation, units, changes)
-    notes = _notes(installation, targets)
+    notes = _notes(installation, targets) + choice.notes
     if wanted.config is None and not wanted.single_tables:
         notes += tuple(
             f"{name.display} was dropped while audited; the table that has its name now is not audited."
@@ -73,13 +81,19 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
 
 
 def _kit(
-    templates: Templates, installation: Installation, settings: Settings, units: list[Unit]
+    templates: Templates,
+    installation: Installation,
+    settings: Settings,
+    units: list[Unit],
+    choice: Choice,
 ) -> list[Change]:
     """What does not depend on the audited tables."""
     absent = "new" if installation.revision is None else "missing from the database"
     return [
         *_foundation(templates, installation),
+        *grant_changes(choice),
         *unit_changes([u for u in units if u.as_owner], installation.objects, absent=absent),
+        *switch_changes(templates, choice),
         *setting_changes(templates, installation, settings),
         *unit_changes([u for u in units if not u.as_owner], installation.objects, absent=absent),
     ]

@@ -9,8 +9,10 @@ from pgaudit_kit.db import Connection, run_ddl
 from pgaudit_kit.install.apply import execute
 from pgaudit_kit.install.locks import become
 from pgaudit_kit.install.migrate import refuse_newer
+from pgaudit_kit.install.partitions import release_changes
 from pgaudit_kit.model import Installation, ObjectId
 from pgaudit_kit.names import Ident
+from pgaudit_kit.partition_manager import read_manager
 from pgaudit_kit.plan import Change, Plan, drop_changes
 from pgaudit_kit.render import Roles, Templates, kit_units
 from pgaudit_kit.timeouts import Timeouts
@@ -24,7 +26,12 @@ def uninstall_plan(conn: Connection, schema: str, *, drop_data: bool) -> Plan:
     """What uninstalling takes away; with `drop_data` the whole schema."""
     installation = read_installation(conn, Templates(schema))
     refuse_newer(installation.revision)
-    changes = [*_stop(installation, schema), *_functions(installation, schema)]
+    templates = Templates(schema)
+    changes = [
+        *_stop(installation, schema),
+        *release_changes(templates, read_manager(conn, templates)),
+        *_functions(installation, schema),
+    ]
     if drop_data and installation.schema_exists:
         changes.append(
             Change(

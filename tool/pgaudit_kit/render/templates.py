@@ -57,8 +57,9 @@ class Templates:
         roles: Roles | None = None,
         personal_context: tuple[str, ...] = (),
         actions: Mapping[str, Sequence[str]] | None = None,
+        partman: str = "partman",
     ) -> None:
-        """Prepare rendering for the installation in `schema`."""
+        """Prepare rendering for the installation in `schema`; `partman` is the schema of pg_partman."""
         self.schema = schema
         self.roles = roles or Roles()
         self._environment = jinja2.Environment(
@@ -71,6 +72,7 @@ class Templates:
             autoescape=False,  # noqa: S701 - SQL, and every value quotes itself
         )
         self._globals = self._common(personal_context, actions or {})
+        self._globals |= {"partman": Ident(partman), "partman_name": Literal(partman)}
 
     def _common(
         self, personal_context: tuple[str, ...], actions: Mapping[str, Sequence[str]]

@@ -15,6 +15,9 @@ from pgaudit_kit.render.templates import Templates, strip_header
 FOLDERS = ("functions", "views", "policies", "partitions")
 """Folders of sql/ whose objects are replaced in place; tables move by migrations."""
 
+MANAGERS = ("native", "partman_4", "partman_5")
+"""Files of sql/partitions that make the same functions: one of them is installed."""
+
 _OBJECT = re.compile(
     r"^-- object:\s+(?P<kind>function|view|policy|trigger|event trigger) (?:audit\.)?(?P<name>\w+)"
     r"(?:\(.*\))?(?: on audit\.(?P<parent>\w+))?\s*$",
@@ -34,9 +37,10 @@ class Unit:
     """Whether it runs as the kit's owner role; otherwise as whoever installs."""
 
 
-def kit_units(templates: Templates, *, event_triggers: bool) -> list[Unit]:
+def kit_units(templates: Templates, *, event_triggers: bool, manager: str = MANAGERS[0]) -> list[Unit]:
     """All objects that do not depend on the audited tables, each after what it requires."""
-    paths = [path for folder in FOLDERS for path in resources.sql_paths(folder)]
+    others = {f"partitions/{name}.sql" for name in MANAGERS if name != manager}
+    paths = [path for folder in FOLDERS for path in resources.sql_paths(folder) if path not in others]
     units = [_unit(templates, path) for path in _ordered(paths)]
     if event_triggers:
         units.append(_unit(templates, "triggers/ddl_watch.sql", as_owner=False))

@@ -7,7 +7,9 @@ DECLARE
     v_parent oid;
     v_policy record;
     v_grantee oid;
+    v_stamping text := coalesce(current_setting('pgaudit_kit.stamping', true), '');
 BEGIN
+    PERFORM set_config('pgaudit_kit.stamping', 'on', true); -- tg_ddl_rearm looks away
     SELECT i.inhparent INTO STRICT v_parent FROM pg_inherits AS i WHERE i.inhrelid = p_partition;
     EXECUTE format('ALTER TABLE %s OWNER TO %I', p_partition, (
         SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = v_parent
@@ -50,6 +52,7 @@ BEGIN
         EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', p_partition,
             CASE v_grantee WHEN 0 THEN 'PUBLIC' ELSE v_grantee::regrole::text END);
     END LOOP;
+    PERFORM set_config('pgaudit_kit.stamping', v_stamping, true);
 END;
 $fn$;
 REVOKE ALL ON FUNCTION "audit".stamp_partition(regclass) FROM PUBLIC;

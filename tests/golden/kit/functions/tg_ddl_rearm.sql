@@ -5,7 +5,29 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
     v_trigger record;
+    v_leaf regclass;
 BEGIN
+    IF coalesce(current_setting('pgaudit_kit.stamping', true), '') <> 'on' AND EXISTS (
+        SELECT FROM pg_event_trigger_ddl_commands() AS d
+        WHERE d.classid = 'pg_class'::regclass AND d.command_tag IN ('CREATE TABLE', 'ALTER TABLE')
+    ) THEN
+        FOR v_leaf IN
+            SELECT c.oid::regclass
+            FROM pg_class AS o
+            INNER JOIN pg_inherits AS i ON i.inhparent = o.oid
+            INNER JOIN pg_class AS c ON c.oid = i.inhrelid
+            WHERE o.relnamespace = '"audit"'::regnamespace AND o.relkind = 'p'
+                AND NOT c.relrowsecurity -- new: a partition that was guarded once has this, or a guard, left
+                AND NOT EXISTS (
+                    SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgname = 'append_only_truncate'
+                )
+                AND pg_has_role(current_user, c.relowner, 'USAGE')
+                AND pg_has_role(current_user, 'pgaudit_kit_owner', 'USAGE')
+        LOOP
+            PERFORM "audit".stamp_partition(v_leaf);
+            PERFORM "audit".record_control('partition-stamped', jsonb_build_object('table', v_leaf::text));
+        END LOOP;
+    END IF;
     FOR v_trigger IN
         SELECT g.tgrelid, g.tgname
         FROM pg_trigger AS g
@@ -22,4 +44,4 @@ BEGIN
 END;
 $fn$;
 REVOKE ALL ON FUNCTION "audit".tg_ddl_rearm() FROM PUBLIC;
-COMMENT ON FUNCTION "audit".tg_ddl_rearm() IS 'Event trigger: keeps the kit''s triggers ALWAYS.';
+COMMENT ON FUNCTION "audit".tg_ddl_rearm() IS 'Event trigger: keeps the kit''s triggers ALWAYS, and guards partitions that others make.';
