@@ -2,9 +2,8 @@
 
 Triggers with transition tables do: PL/pgSQL keeps a plan made for the rows that it saw first. Two
 sessions in each round, in turn first: a fresh one that updates many rows at once, and one that updated
-single rows before. The ratio is of CPU time of the server's process, which a busy machine hardly changes;
-the same with a trigger with transition tables, on
-fewer rows, shows that this measurement would find it.
+single rows before. The ratio is of CPU time of the server's process, which a busy machine hardly
+changes. The same with a trigger with transition tables, on fewer rows, shows that this would find it.
 """
 
 from __future__ import annotations
