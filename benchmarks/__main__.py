@@ -14,11 +14,11 @@ from benchmarks.workloads import WORKLOADS
 
 PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
-        "rounds": 3, "seconds": 0.5, "rows": 5000, "bulk_rounds": 1,
+        "rounds": 2, "other_rounds": 2, "bulk_rounds": 1, "seconds": 0.5, "rows": 5000,
         "workloads": ["update", "insert", "delete", "bulk"], "connections": [1],
     },
     "full": {
-        "rounds": 3, "seconds": 0.6, "rows": 50_000, "bulk_rounds": 1,
+        "rounds": 3, "other_rounds": 2, "bulk_rounds": 1, "seconds": 0.5, "rows": 50_000,
         "workloads": list(WORKLOADS), "connections": [],
     },
 }  # fmt: skip
@@ -46,6 +46,7 @@ def arguments() -> argparse.ArgumentParser:
     run.add_argument("--sync", default="off", help="synchronous_commit: off, on, or off,on")
     run.add_argument("--rounds", type=int)
     run.add_argument("--seconds", type=float, help="of each run's window")
+    run.add_argument("--bulk-rounds", type=int, help="rounds of the statements over many rows")
     run.add_argument("--rows", type=int, help="of the statements over many rows")
     run.add_argument("--standby", action="store_true", help="with a streaming standby; takes its replay lag")
     run.add_argument("--name", help="of the result file (default: the server's)")
@@ -80,9 +81,10 @@ def main() -> None:
         else profile["connections"],
         sync=given.sync.split(","),
         rounds=given.rounds or profile["rounds"],
+        other_rounds=given.rounds or profile["other_rounds"],
         seconds=given.seconds or profile["seconds"],
         rows=given.rows or profile["rows"],
-        bulk_rounds=profile["bulk_rounds"],
+        bulk_rounds=given.bulk_rounds or profile["bulk_rounds"],
         standby=given.standby,
         files=files,
     )

@@ -35,19 +35,27 @@ class Plan:
     connections: Sequence[int] = ()
     sync: Sequence[str] = ("off",)
     rounds: int = 3
+    other_rounds: int = 3
     seconds: float = 1.0
     rows: int = 50_000
     bulk_rounds: int = 2
     standby: bool = False
     files: dict[str, Path] = field(default_factory=dict)
 
-    def cells(self) -> Iterator[tuple[Workload, int, str]]:
-        """Each workload at each number of connections and each setting."""
+    def cells(self, turn: int) -> Iterator[tuple[Workload, int, str]]:
+        """What this round runs: each workload at each number of connections and each setting."""
         for name in self.workloads:
             workload = WORKLOADS[name]
             for connections in self.connections or workload.connections:
-                for sync in self.sync:
-                    yield workload, connections, sync
+                if turn < self._rounds(workload, connections):
+                    for sync in self.sync:
+                        yield workload, connections, sync
+
+    def _rounds(self, workload: Workload, connections: int) -> int:
+        if workload.kind == "bulk":
+            return self.bulk_rounds
+        main = workload.main and connections == min(self.connections or workload.connections)
+        return self.rounds if main else self.other_rounds
 
 
 def compare(server: str, plan: Plan) -> dict[str, Any]:
@@ -75,8 +83,8 @@ def compare(server: str, plan: Plan) -> dict[str, Any]:
         "server": server if server in ("local", "embedded") else "given",
         "facts": facts,
         "options": {
-            "rounds": plan.rounds, "seconds": plan.seconds, "rows": plan.rows,
-            "bulk_rounds": plan.bulk_rounds, "standby": plan.standby,
+            "rounds": plan.rounds, "other_rounds": plan.other_rounds, "bulk_rounds": plan.bulk_rounds,
+            "seconds": plan.seconds, "rows": plan.rows, "standby": plan.standby,
         },
         "contenders": [
             {
@@ -129,11 +137,10 @@ def _rounds(targets: Sequence[Target], plan: Plan) -> tuple[list[dict[str, Any]]
     failures: list[str] = []
     rows = copy_rows(plan.rows) if "bulk" in plan.workloads else b""
     for turn in range(plan.rounds):
-        for workload, connections, sync in plan.cells():
-            if workload.kind == "bulk" and turn >= plan.bulk_rounds:
-                continue
+        for workload, connections, sync in plan.cells(turn):
             began = time.monotonic()
-            takers = [target for target in targets if target.contender.takes(workload.name)]
+            first = connections == min(plan.connections or workload.connections)
+            takers = [target for target in targets if target.contender.takes(workload.name, first)]
             for target in takers[turn % len(takers) :] + takers[: turn % len(takers)]:
                 where = {
                     "round": turn,

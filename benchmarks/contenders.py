@@ -15,7 +15,7 @@ from benchmarks.servers import Programs
 from benchmarks.workloads import TABLES, WITH_TENANT
 
 HERE = Path(__file__).parent
-ROW_BY_ROW = ("update", "insert", "delete", "ten")
+ROW_BY_ROW = ("update", "insert", "delete")
 SET_CONTEXT = "SELECT audit.set_context(actor_id => 'u1', action => 'edit', request_id => 'r1');"
 
 
@@ -37,9 +37,9 @@ class Contender:
     only: tuple[str, ...] = ()
     note: str = ""
 
-    def takes(self, workload: str) -> bool:
-        """Whether it has something of its own to show there."""
-        return not self.only or workload in self.only
+    def takes(self, workload: str, first: bool = True) -> bool:
+        """Whether it has something of its own to show there; `first`: with the fewest connections."""
+        return not self.only or (first and workload in self.only)
 
 
 def _nothing(_programs: Programs, _dsn: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import statistics
 import subprocess
@@ -20,10 +21,9 @@ from benchmarks.common import one
 from benchmarks.contenders import Contender
 from benchmarks.process import children, cpu_by_process, cpu_ns
 from benchmarks.servers import Programs
-from benchmarks.workloads import BULK_UPDATE, Workload
+from benchmarks.workloads import BULK_UPDATE, COLUMNS, Workload
 
 APPLICATION = "pgaudit_bench"
-SETTLE_S = 0.15
 Connection = psycopg.Connection[Any]
 
 
@@ -134,16 +134,38 @@ def run_pgbench(
     target: Target, workload: Workload, connections: int, seconds: float, sync: str
 ) -> dict[str, Any]:
     """Run the script for a while; figures come from a window in which all clients were at work."""
+    # Each session compiles its functions once; many sessions take long to have done so, and queue for locks.
+    settle, window = 0.15 + connections / 40, seconds * max(1, connections / 16)
+    for spare in (0.7, 3, 10):  # a busy machine may see the clients too late
+        with contextlib.suppress(EndedEarly):
+            return _run_pgbench(
+                target, workload, connections, settle, window, math.ceil(settle + window + spare), sync
+            )
+    raise RuntimeError(f"{target.contender.name}, {workload.name}: pgbench ended before the window did")
+
+
+class EndedEarly(Exception):
+    """The clients were gone before the window was over."""
+
+
+def _run_pgbench(
+    target: Target,
+    workload: Workload,
+    connections: int,
+    settle: float,
+    seconds: float,
+    length: int,
+    sync: str,
+) -> dict[str, Any]:
     contender = target.contender
     with tempfile.TemporaryDirectory() as folder, sealing(target, workload) as sealer:
         script = Path(folder, "script.sql")
         script.write_text(workload.text(contender.before, contender.after))
         size = target.storage()
-        length = int(seconds + 1 + connections / 64 + SETTLE_S)
         command = [
             target.programs.path("pgbench"), "-n", "-M", "prepared", "-c", str(connections),
-            "-j", str(min(connections, os.cpu_count() or 1)), "-T", str(length), "-f", str(script),
-            "-l", "--log-prefix", str(Path(folder, "log")), target.dsn,
+            "-j", str(min(connections, os.cpu_count() or 1)), "-T", str(length),
+            "-f", str(script), "-l", "--log-prefix", str(Path(folder, "log")), target.dsn,
         ]  # fmt: skip
         surroundings = {
             **os.environ, "PGAPPNAME": APPLICATION, "PGOPTIONS": f"-c synchronous_commit={sync}",
@@ -151,10 +173,13 @@ def run_pgbench(
         with subprocess.Popen(
             command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
         ) as client:
-            pids = _backends(target, connections, client)
-            first = _moment(target, pids, client.pid)
-            time.sleep(seconds)
-            last = _moment(target, pids, client.pid)
+            pids = _backends(target, connections, client, settle)
+            try:
+                first = _moment(target, pids, client.pid)
+                time.sleep(seconds)
+                last = _moment(target, pids, client.pid)
+            except FileNotFoundError:
+                raise EndedEarly from None
             replay = target.replay()
             _, errors = client.communicate()
         if client.returncode:
@@ -190,7 +215,7 @@ def run_pgbench(
     return figures
 
 
-def _backends(target: Target, connections: int, client: subprocess.Popen[str]) -> list[int]:
+def _backends(target: Target, connections: int, client: subprocess.Popen[str], settle: float) -> list[int]:
     """The client's backends, once all are there and at work for a moment."""
     steady = 0.0
     while True:
@@ -203,12 +228,13 @@ def _backends(target: Target, connections: int, client: subprocess.Popen[str]) -
             steady = 0.0
         elif not steady:
             steady = time.monotonic()
-        elif time.monotonic() - steady > SETTLE_S:
+        elif time.monotonic() - steady > settle:
             return [pid for (pid,) in rows]
+        if client.poll() == 0:
+            raise EndedEarly
         if client.poll() is not None:
-            raise RuntimeError(
-                f"pgbench ended early: {(client.stderr.read() if client.stderr else '')[-500:]}"
-            )
+            said = client.stderr.read() if client.stderr else ""
+            raise RuntimeError(f"pgbench failed: {said.strip()[-500:]}")
         time.sleep(0.03)
 
 
@@ -229,7 +255,10 @@ def run_bulk(target: Target, rows: bytes, count: int, sync: str) -> dict[str, di
     with psycopg.connect(target.dsn, autocommit=True, options=options) as conn:
 
         def copy() -> object:
-            with conn.cursor() as cursor, cursor.copy("COPY public.bulk13 FROM STDIN") as stream:
+            with (
+                conn.cursor() as cursor,
+                cursor.copy(f"COPY public.bulk13 (id, {COLUMNS}) FROM STDIN") as stream,
+            ):
                 stream.write(rows)
             return None
 

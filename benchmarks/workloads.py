@@ -12,7 +12,10 @@ BULK_UPDATE = "UPDATE public.bulk13 SET c = c + 1, a = 'other ' || id"
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One script or one statement. `operations`: row changes that a transaction makes."""
+    """One script or one statement. `operations`: row changes that a transaction makes.
+
+    `main`: runs in all rounds, the others in as many as the plan has for them.
+    """
 
     name: str
     title: str
@@ -23,6 +26,7 @@ class Workload:
     kind: Literal["pgbench", "bulk"] = "pgbench"
     sealer: bool = False
     connections: tuple[int, ...] = (1,)
+    main: bool = False
 
     def text(self, before: tuple[str, ...], after: tuple[str, ...]) -> str:
         """pgbench's script, with what a contender adds around the statements."""
@@ -54,11 +58,11 @@ WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload(
-            name="update", title="One-row update a transaction, 13 columns of which two change",
+            name="update", main=True, title="One-row update a transaction, 13 columns of which two change",
             tables=("row13",), values=_UPDATE[0], script=(_UPDATE[1],), connections=(1, 8, 64),
         ),
         Workload(
-            name="insert", title="One-row insert a transaction, 13 columns", tables=("ins13",),
+            name="insert", main=True, title="One-row insert a transaction, 13 columns", tables=("ins13",),
             values=("\\set n random(1, 1000000000)", "\\set tenant random(0, 9)"),
             script=(
                 f"INSERT INTO public.ins13 ({COLUMNS}) VALUES (:tenant, 'text a ' || :n, repeat('x', 50),"
@@ -66,7 +70,7 @@ WORKLOADS = {
             ),
         ),
         Workload(
-            name="delete", title="One-row delete a transaction, 13 columns", tables=("del13",),
+            name="delete", main=True, title="One-row delete a transaction, 13 columns", tables=("del13",),
             script=("DELETE FROM public.del13 WHERE id = (SELECT nextval('public.del13_next'));",),
         ),
         Workload(
