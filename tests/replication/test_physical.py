@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
 
+from pgaudit_kit.db import kit_error
 from pgaudit_kit.server.postmaster import wait_until
+from pgaudit_kit.verify.session import snapshot
 from tests.kit import Kit, run
 from tests.replication.conftest import Primary
 from tests.restore.clusters import connected
@@ -110,3 +113,43 @@ def test_recovery_to_an_earlier_point(primary: Primary) -> None:
         assert_goes_on(conn, n=20)
         assert timelines(conn) == [1, 2]
         assert sealed_once(conn)
+
+
+def test_conflicts_with_recovery_are_no_findings(primary: Primary) -> None:
+    """The standby gives way at once: to a lock of the primary's that verify waits for, and that it holds."""
+    settings = {"max_standby_streaming_delay": "0", "hot_standby_feedback": "on"}
+    with connected(primary.cluster) as source:
+        standby = primary.place.base_backup(primary.cluster, "conflicts", "--write-recovery-conf")
+        with primary.place.running(standby, settings), connected(standby) as conn:
+            work(source, 90)
+            seal_all(source)
+            with source.transaction(force_rollback=True):
+                source.execute("LOCK TABLE audit.blocks")
+                await_replay(source, conn)
+                waited = run("--dsn", standby.dsn(), "verify", "--all")
+            assert waited.code == 3
+            assert "error[lock-timeout]" in waited.err
+            await_replay(source, conn)
+            with ThreadPoolExecutor(1) as pool:
+                reading = pool.submit(_read_for_long, standby.dsn())
+                asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+                assert wait_until(lambda: one(conn, asleep) == 1, 30)
+                with source.transaction(force_rollback=True):
+                    source.execute("LOCK TABLE audit.blocks")
+                    source.execute("SELECT pg_switch_wal()")  # sent now, not with the next commit
+                    with pytest.raises(psycopg.errors.SerializationFailure, match="conflict") as cancelled:
+                        reading.result(60)
+            assert kit_error(cancelled.value).exit_code == 3
+            await_replay(source, conn)
+            Kit(standby.dsn())("verify", "--all")
+
+
+def _read_for_long(dsn: str) -> None:
+    """As verify reads blocks: an error about what is stored would be kept as a fact."""
+    with (
+        psycopg.connect(dsn, autocommit=True) as conn,
+        snapshot(conn, "audit") as session,
+        session.readable(),
+    ):
+        conn.execute("SELECT FROM audit.blocks")
+        conn.execute("SELECT pg_sleep(60)")

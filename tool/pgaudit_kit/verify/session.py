@@ -25,6 +25,8 @@ _SETTINGS = {
     "parallel_setup_cost": "200",  # hashing costs far more than the planner thinks
     "parallel_tuple_cost": "0.005",
 }
+_NOT_DATA = ("08", "25", "28", "40", "55", "57")
+"""Classes of SQLSTATE: connection, transaction, role, conflict (a standby's recovery), locks, operator."""
 
 
 class Unreadable(Inconclusive):
@@ -100,4 +102,4 @@ def snapshot(conn: Connection, schema: str) -> Iterator[Session]:
 def _about_data(error: psycopg.Error) -> bool:
     """Whether the error lies in what is stored (or in its size), and not in the connection or the role."""
     state = error.sqlstate
-    return state is not None and state != "42501" and state[:2] not in ("08", "25", "55", "57", "28")
+    return state is not None and state != "42501" and state[:2] not in _NOT_DATA
