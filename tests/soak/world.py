@@ -152,7 +152,7 @@ class World:
         said = f"{state} {type(error).__name__}: {error}"
         if state == "40001":  # noticed wherever the transaction happens to be
             return ANYWHERE[state]
-        if "audit." in context and not (own and state == "55P03"):
+        if "audit." in context and not (own and state in ANYWHERE):
             raise Unexpected(f"{said}\n{context}") from error
         if state in ANYWHERE or state in also:
             return ANYWHERE.get(state or "") or also[state or ""]
