@@ -40,21 +40,22 @@ AS $fn$
     WITH offered AS (
         UPDATE {{ audit }}.descendants AS d
         SET is_offered = true -- once: what follows is DDL, and would come here again
-        FROM {{ audit }}.audited_tables AS t
+        FROM {{ audit }}.audited_tables AS t, pg_class AS c
         WHERE d.noted_in = txid_current() AND d.is_partition AND NOT d.is_offered AND t.table_id = d.table_id
-            AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = d.relation)
-        RETURNING d.*, t.relation AS audited
+            AND c.oid = d.relation
+        RETURNING d.*, t.relation AS audited, has_schema_privilege(c.relnamespace, 'USAGE') AS is_named,
+            c.relkind <> 'f' AS has_triggers
     )
 
     SELECT jsonb_agg(jsonb_build_object(
         'relation', o.relation::oid::bigint,
         'is_gone', o.is_gone,
-        'to_read', o.baseline_due,
+        'to_read', o.baseline_due AND o.is_named,
         'table_id', o.table_id,
         'triggers', (
             SELECT jsonb_object_agg(g.tgname, CASE WHEN g.tgtype & 2 <> 0 THEN 'BEFORE' ELSE 'AFTER' END)
             FROM pg_trigger AS g
-            WHERE g.tgrelid = o.audited AND g.tgfoid = {{ truncate_function }}::regproc
+            WHERE o.has_triggers AND g.tgrelid = o.audited AND g.tgfoid = {{ truncate_function }}::regproc
         )
     ) ORDER BY o.relation::oid)
     FROM offered AS o

@@ -21,7 +21,8 @@ BEGIN
         v_rows := {{ audit }}.record_baseline(p_table_id, p_partition);
     END IF;
     UPDATE {{ audit }}.descendants AS d
-    SET baseline_due = v_why IS NOT NULL AND v_unsafe IS NULL -- whoever applies a plan may have the privilege
+    -- what the kit's owner may not read, whoever applies a plan may
+    SET baseline_due = v_why IS NOT NULL AND v_unsafe IS NULL AND current_user = {{ owner_literal }}
     WHERE d.table_id = p_table_id AND d.relation = p_partition;
     PERFORM {{ audit }}.record_control('partition-attached', p_statement || jsonb_strip_nulls(jsonb_build_object(
         'table', (SELECT t.relation::text FROM {{ audit }}.audited_tables AS t WHERE t.table_id = p_table_id),

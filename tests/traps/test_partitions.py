@@ -1,4 +1,4 @@
-"""Partitions that come, go and are truncated: what the log says of them, and what it cannot be made to say."""
+"""Partitions that come, go and are truncated: what the log says, and what it cannot be made to say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import IsolationLevel, sql
+from psycopg import IsolationLevel, errors
 
-from tests.capture.helpers import controls, enable, events, one, quoted
-from tests.kit import Kit
+from tests.capture.helpers import controls, enable, events, one
+from tests.kit import Kit, run
 from tests.servers import Database, connect
 
 TABLE = """
@@ -49,6 +49,12 @@ def said(db: Database, *kinds: str) -> list[dict[str, Any]]:
         for event in controls(db)
         if event["kind"] in kinds or (not kinds and event["kind"].startswith(("partition-", "child-")))
     ]
+
+
+def doctor(db: Database) -> dict[str, Any]:
+    """What doctor says, by check; how it ends depends on how old the events are that nobody seals."""
+    answer = run("--dsn", db.dsn, "doctor", "--json")
+    return {check["name"]: check for check in answer.json["checks"]}
 
 
 def triggers(db: Database, table: str) -> list[tuple[str, str, str]]:
@@ -95,7 +101,7 @@ def test_new_partition_gets_its_truncate_triggers(t: Database, owner: Connection
 
 def test_new_partition_is_no_failure_for_doctor(t: Database, owner: Connection):
     owner.execute(MAKE["made"].encode())
-    checks = {check["name"]: check for check in Kit(t.dsn)("doctor", "--json").json["checks"]}
+    checks = doctor(t)
     for name in ("triggers", "objects"):
         assert checks[name]["level"] == "ok", checks[name]
 
@@ -129,3 +135,256 @@ def test_rows_that_come_along_are_recorded(t: Database, owner: Connection):
         }
     ]
     assert {event.table_name for event in events(t)} == {"public.t"}
+
+
+def attached(db: Connection, name: str, rows: str, *, region: str = "asia", more: str = "") -> None:
+    """Make a table with these rows and attach it, in one transaction."""
+    db.execute(
+        f"BEGIN; {LIKE.format(name)}; INSERT INTO {name} (id, region, a) VALUES {rows}; {more};"
+        f"ALTER TABLE public.t ATTACH PARTITION {name} FOR VALUES IN ('{region}'); COMMIT"
+    )
+
+
+def test_a_whole_tree_brings_its_rows_and_is_one_event(t: Database, owner: Connection):
+    owner.execute(
+        LIKE.format("public.tree").encode() + b" PARTITION BY RANGE (id);"
+        b'CREATE TABLE public."l ""1" PARTITION OF public.tree FOR VALUES FROM (0) TO (10);'
+        b"CREATE TABLE public.l2 PARTITION OF public.tree FOR VALUES FROM (10) TO (20);"
+        b"INSERT INTO public.tree VALUES ('x', 'asia', 1), ('y', 'asia', 11)"
+    )
+    owner.execute(b"ALTER TABLE public.t ATTACH PARTITION public.tree FOR VALUES IN ('asia')")
+    assert [key for key, _ in baseline(t)] == ['["1", "asia"]', '["11", "asia"]']
+    owner.execute(b"ALTER TABLE public.t DETACH PARTITION public.tree")
+    owner.execute(b"DROP TABLE public.rest")
+    leaves = ['public."l ""1"', "public.l2"]
+    assert said(t) == [
+        {"kind": "partition-attached", "table": "public.t", "partition": "public.tree",
+         "partitions": leaves, "baseline": True, "rows": "2"},
+        {"kind": "partition-detached", "table": "public.t", "partition": "public.tree", "partitions": leaves},
+        {"kind": "partition-dropped", "table": "public.t", "partition": "public.rest",
+         "partitions": ["public.low"]},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["", " CONCURRENTLY"])
+def test_a_detached_partition_is_one_event_and_keeps_no_trigger(t: Database, owner: Connection, how: str):
+    owner.execute(b"DROP TABLE public.rest")
+    owner.execute(f"ALTER TABLE public.t DETACH PARTITION public.eu{how}".encode())
+    assert said(t)[1:] == [{"kind": "partition-detached", "table": "public.t", "partition": "public.eu"}]
+    assert triggers(t, "public.eu") == []
+    assert truncated(t, "TRUNCATE public.eu") == []
+    assert Kit(t.dsn).plan() == []
+
+
+def test_a_detachment_that_is_finalized_is_recorded_then(t: Database, owner: Connection):
+    owner.execute(b"DROP TABLE public.rest")
+    with connect(t) as reader, connect(t) as stopped:
+        reader.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM public.t")
+        stopped.execute(b"SET lock_timeout = '10ms'")
+        with pytest.raises(errors.LockNotAvailable):
+            stopped.execute(b"ALTER TABLE public.t DETACH PARTITION public.eu CONCURRENTLY")
+        reader.execute(b"ROLLBACK")
+        owner.execute(b"ALTER TABLE public.t DETACH PARTITION public.eu FINALIZE")
+    assert [event["partition"] for event in said(t, "partition-detached")] == ["public.eu"]
+
+
+def test_each_attachment_brings_another_baseline(t: Database, owner: Connection):
+    attached(owner, "public.asia", "(1, 'asia', 'x')")
+    owner.execute(b"ALTER TABLE public.t DETACH PARTITION public.asia")
+    owner.execute(b"UPDATE public.asia SET a = 'y'")
+    owner.execute(b"ALTER TABLE public.t ATTACH PARTITION public.asia FOR VALUES IN ('asia')")
+    assert [new["a"] for _, new in baseline(t)] == ["x", "y"]
+
+
+def test_what_is_rolled_back_leaves_no_event(t: Database, owner: Connection):
+    owner.execute(b"BEGIN")
+    owner.execute(MAKE["attached-tree"].encode())
+    owner.execute(b"ROLLBACK")
+    assert said(t) == [] and one(t, "SELECT count(*) FROM audit.descendants") == 3
+
+
+def test_personal_values_of_a_baseline_are_kept_apart(kit_db: Database):
+    kit_db.execute(TABLE.encode())
+    enable(kit_db, "public.t", "--personal", "a", "--tenant-column", "region")
+    attached(kit_db, "public.asia", "(1, 'asia', 'secret')")
+    assert baseline(kit_db) == [('["1", "asia"]', {"id": "1", "region": "asia"})]
+    assert one(kit_db, "SELECT tenant_id || (new_values ->> 'a') FROM audit.personal_values") == "asiasecret"
+
+
+def test_a_schema_that_is_closed_to_the_kit_waits_for_apply(t: Database, owner: Connection):
+    t.execute(f'CREATE SCHEMA closed; GRANT ALL ON SCHEMA closed TO "{t.roles[0]}"')
+    attached(owner, "closed.asia", "(1, 'asia', 'x')")
+    (event,) = said(t)
+    assert (event["baseline"], event["why"]) == (False, "pgaudit_kit_owner may not use schema closed")
+    assert len(triggers(t, "closed.asia")) == 2 and baseline(t) == []
+
+
+RAN = """
+    CREATE TABLE public.ran (who text); GRANT INSERT ON public.ran TO PUBLIC;
+    CREATE FUNCTION public.note() RETURNS int LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO public.ran VALUES (current_user); RETURN 1; END $$
+"""
+EVIL = """
+    CREATE FUNCTION public.evil(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+        $$ BEGIN RETURN $1 + public.note(); END $$;
+    CREATE FUNCTION public.evil(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+        $$ BEGIN RETURN public.note() = 1; END $$;
+    CREATE OPERATOR public.!! (RIGHTARG = int, FUNCTION = public.evil)
+"""
+HOSTILE = {
+    "index": ("CREATE INDEX ON public.asia ((id + public.evil(1)))", "would call public.evil(integer)"),
+    "operator": (
+        "CREATE INDEX ON public.asia ((id + (OPERATOR(public.!!) 1)))",
+        "would call public.evil(integer)",
+    ),
+    "predicate": ("CREATE INDEX ON public.asia (id) WHERE public.evil('x')", "would call public.evil(text)"),
+    "statistics": (
+        "CREATE STATISTICS public.s ON (id + public.evil(1)), a FROM public.asia",
+        "would call public.evil(integer)",
+    ),
+    "policy": (
+        "ALTER TABLE public.asia ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY p ON public.asia USING (public.evil(a))",
+        "public.asia has row security",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_reading_a_partition_runs_nobodys_code_as_the_kit(t: Database, owner: Connection, how: str):
+    t.execute(RAN.encode())
+    owner.execute(EVIL.encode())
+    trap, why = HOSTILE[how]
+    attached(owner, "public.asia", "(1, 'asia', 'x')", more=trap)
+    assert one(t, "SELECT count(*) FROM public.ran WHERE who LIKE 'pgaudit%%'") == 0
+    (event,) = said(t)
+    assert event["baseline"] is False and event["why"].endswith(why)
+
+
+def test_a_constraint_is_not_evaluated_as_the_kit(t: Database, owner: Connection):
+    t.execute(RAN.encode())
+    owner.execute(EVIL.encode())
+    owner.execute(b"SET constraint_exclusion = on")
+    attached(
+        owner, "public.asia", "(1, 'asia', 'x')",
+        more="ALTER TABLE public.asia ADD CHECK (id < 10 + public.evil(1))",
+    )  # fmt: skip
+    assert one(t, "SELECT count(*) FROM public.ran WHERE who LIKE 'pgaudit%%'") == 0
+    assert len(baseline(t)) == 1
+
+
+def test_a_foreign_partition_is_not_read(kit_db: Database):
+    kit_db.execute(
+        "CREATE TABLE public.t (id int NOT NULL, region text) PARTITION BY LIST (region);"
+        "CREATE EXTENSION file_fdw; CREATE SERVER s FOREIGN DATA WRAPPER file_fdw;"
+        "CREATE FOREIGN TABLE public.f (id int NOT NULL, region text) SERVER s"
+        " OPTIONS (program 'echo 1,f', format 'csv')"
+    )
+    enable(kit_db, "public.t", "--key", "id", "--operations", "truncate")
+    kit_db.execute(b"ALTER TABLE public.t ATTACH PARTITION public.f FOR VALUES IN ('f')")
+    assert [event["why"] for event in said(kit_db)] == ["public.f is a foreign table"]
+
+
+def test_the_owner_cannot_forge_events_with_the_kits_functions(t: Database, owner: Connection):
+    owner.execute(b"CREATE TABLE public.fake (id int, region text, a text)")
+    for fires, function in (("INSERT", "tg_capture_1()"), ("TRUNCATE", "tg_truncate('1')")):
+        kind = "ROW" if fires == "INSERT" else "STATEMENT"
+        owner.execute(
+            f"CREATE TRIGGER f_{fires} AFTER {fires} ON public.fake FOR EACH {kind}"
+            f" EXECUTE FUNCTION audit.{function}".encode()
+        )
+    owner.execute(
+        b"CREATE TRIGGER f AFTER INSERT ON public.t"
+        b" FOR EACH STATEMENT EXECUTE FUNCTION audit.tg_truncate('1')"
+    )
+    with pytest.raises(errors.Error, match="trigger"):
+        owner.execute(b"INSERT INTO public.fake VALUES (1, 'eu', 'forged')")
+    owner.execute(b"TRUNCATE public.fake")
+    with pytest.raises(errors.InsufficientPrivilege):
+        owner.execute(b"INSERT INTO public.t VALUES (1, 'eu', 'x')")
+    assert events(t) == []
+
+
+def test_truncate_names_each_target_once(t: Database):
+    assert truncated(t, "TRUNCATE public.t") == [None]
+    assert truncated(t, "TRUNCATE public.rest") == ["public.rest"]
+    assert truncated(t, "TRUNCATE ONLY public.low") == ["public.low"]
+    assert truncated(t, "TRUNCATE public.low, public.eu") == ["public.low", "public.eu"]
+    # what the statement truncates with its parent anyway is not named again, in whichever order
+    for tables in ("public.low, public.t", "public.t, public.low", "public.rest, public.t, public.low"):
+        assert truncated(t, f"TRUNCATE {tables}; TRUNCATE public.low") == [None, "public.low"]
+    assert truncated(t, "BEGIN; TRUNCATE public.t; TRUNCATE public.t; COMMIT; TRUNCATE public.eu") == [
+        None, None, "public.eu",
+    ]  # fmt: skip
+    assert one(t, "SELECT count(*) FROM audit.truncate_marks") == 0
+
+
+def test_a_forged_place_hides_no_truncate(t: Database):
+    oid = one(t, "SELECT 'public.eu'::regclass::oid::int")
+    name = one(t, "SELECT 'pgaudit_kit.truncate_marks_' || 'audit'::regnamespace::oid")
+    for place in ("(0,1)", "(0,2)", "(4294967295,1)", "x"):
+        t.execute(b"SELECT set_config(%s, %s, false)", [name, f" {oid}={place};"])
+        assert truncated(t, "TRUNCATE public.eu") == ["public.eu"]
+
+
+@pytest.mark.parametrize("others", [("public.t", "public.u"), ("public.eu", "public.low")])
+def test_truncating_at_serializable_does_not_fail(t: Database, others: tuple[str, str]):
+    t.execute(TABLE.replace("public.", "public.u_").replace("public.u_t", "public.u").encode())
+    enable(t, "public.u")
+    conns = [connect(t, autocommit=False) for _ in others]
+    for conn, table in zip(conns, others, strict=True):
+        conn.isolation_level = IsolationLevel.SERIALIZABLE
+        conn.execute(f"TRUNCATE {table}".encode())
+    for conn, table in zip(conns, others, strict=True):
+        conn.execute(f"TRUNCATE {table}".encode())
+    for conn in conns:
+        conn.commit()
+    assert [event.operation for event in events(t)] == ["TRUNCATE"] * 4
+
+
+def test_truncating_the_same_table_at_serializable_waits_and_goes_on(t: Database):
+    first, second = (connect(t, autocommit=False) for _ in range(2))
+    for conn in (first, second):
+        conn.isolation_level = IsolationLevel.SERIALIZABLE
+        conn.execute(b"SELECT")
+    first.execute(b"TRUNCATE public.t")
+    first.commit()
+    second.execute(b"TRUNCATE public.t")
+    second.commit()
+    assert [event.new for event in events(t)] == [{}, {}]
+
+
+@pytest.fixture
+def unwatched(t: Database) -> Database:
+    """The same where nobody could make event triggers; then they are looked for by `apply` alone."""
+    for (name,) in t.execute("SELECT evtname FROM pg_event_trigger").fetchall():
+        t.execute(f"ALTER EVENT TRIGGER {name} DISABLE")
+    return t
+
+
+def test_without_a_watch_apply_notices_what_came_and_went(unwatched: Database, owner: Connection):
+    attached(owner, "public.asia", "(1, 'asia', 'x')")
+    owner.execute(b"ALTER TABLE public.t DETACH PARTITION public.eu; DROP TABLE public.rest")
+    kit = Kit(unwatched.dsn)
+    checks = doctor(unwatched)
+    message = "public.t: gone: public.eu, public.low, public.rest; new: public.asia."
+    assert [finding["message"] for finding in checks["descendants"]["findings"]] == [message]
+    kit("apply", "--yes")
+    assert [(event["kind"], event["partition"]) for event in said(unwatched)] == [
+        ("partition-detached", "public.eu"),
+        ("partition-dropped", "public.rest"),
+        ("partition-attached", "public.asia"),
+    ]
+    assert [new["a"] for _, new in baseline(unwatched)] == ["x"]
+    before = one(unwatched, "SELECT max(event_id) FROM audit.change_events")
+    kit("apply", "--yes")
+    assert events(unwatched, before, control=True) == [] and len(triggers(unwatched, "public.asia")) == 2
+
+
+def test_apply_records_the_rows_that_the_watch_could_not_read(t: Database, owner: Connection):
+    t.execute(f'CREATE SCHEMA closed; GRANT ALL ON SCHEMA closed TO "{t.roles[0]}"')
+    attached(owner, "closed.asia", "(1, 'asia', 'x')")
+    kit = Kit(t.dsn)
+    assert [change["why"] for change in kit.changes()] == ["rows not recorded: closed.asia"]
+    kit("apply", "--yes")
+    assert [new["a"] for _, new in baseline(t)] == ["x"] and kit.plan() == []

@@ -152,6 +152,20 @@ def definitions(facts: tuple[list[RegisteredTable], dict[int, Table]]) -> list[F
     return findings
 
 
+@check(
+    "descendants",
+    fine="the log knows all partitions and inheritance children of the audited tables",
+    read=lambda source: source.drift,
+)
+def descendants(changes: tuple[Change, ...]) -> list[Finding]:
+    """Partitions that came or went unnoticed, and inheritance children that are not audited."""
+    return [
+        fail(f"{change.target}: {change.why}.", APPLY)
+        for change in changes
+        if change.kind == "descendants" or (change.kind == "registry" and change.op == "create")
+    ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specialised:
     """Which tables have the capture function that was made for them."""

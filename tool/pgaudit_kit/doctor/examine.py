@@ -24,6 +24,7 @@ CHECKS: tuple[Check[Any], ...] = (
     capture.triggers,
     capture.objects,
     capture.definitions,
+    capture.descendants,
     capture.capture,
     capture.configuration,
     dropped.made_anew_tables,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pgaudit_kit.catalog import read_tables
 from pgaudit_kit.config import TableConfig
@@ -24,6 +25,20 @@ class Target:
     declared: TableConfig
     spec: CaptureSpec
     registered: RegisteredTable | None
+    parent: Target | None = None
+    """The declared table because of which this child of it is audited."""
+
+    @property
+    def declaration(self) -> dict[str, Any]:
+        """What the registry keeps of the declaration."""
+        return declaration(self.declared, self.spec, self.parent.spec.table_id if self.parent else None)
+
+    @property
+    def is_late_child(self) -> bool:
+        """Whether it joined a table that is audited already, and brings rows that are in no event."""
+        audited = self.registered is not None and self.registered.enabled
+        parent = self.parent.registered if self.parent else None
+        return parent is not None and parent.enabled and not audited
 
 
 def table_changes(
@@ -46,13 +61,15 @@ def table_changes(
             why=_registry_reason(target),
             sql=_register(schema, target),
         )
-    if baseline:
+    if baseline or target.is_late_child:
+        # nobody asked for a late child's: rows that cannot be read safely are left out of it
+        safe = "" if baseline else f" WHERE {schema}.why_unsafe({spec.table.oid}) IS NULL"
         yield Change(
             op="create",
             kind="baseline",
             target=name.display,
             why="an event for each row that is there",
-            sql=f"SELECT {schema}.record_baseline({spec.table_id});\n",
+            sql=f"SELECT {schema}.record_baseline({spec.table_id}){safe};\n",
             as_owner=False,
         )
 
@@ -72,10 +89,12 @@ def _capture(installation: Installation, target: Target, units: list[Unit]) -> l
 def _registry_reason(target: Target) -> str:
     row, spec = target.registered, target.spec
     if row is None or not row.enabled:
+        if target.parent is not None:
+            return f"inherits from {target.parent.spec.table.name.display}, which is audited"
         return "audited from now on"
     if row.table_version != spec.table_version:
         return f"its definition changed: version {spec.table_version}"
-    if row.declaration != declaration(target.declared, spec):
+    if row.declaration != target.declaration:
         return "declared otherwise"
     return "capture is made for its columns again" if spec.specialised else "capture is generic"
 
@@ -87,7 +106,7 @@ def _is_registered(target: Target) -> bool:
         and row.enabled
         and row.table_version == spec.table_version
         and row.specialised == spec.specialised
-        and row.declaration == declaration(target.declared, spec)
+        and row.declaration == target.declaration
     )
 
 
@@ -98,7 +117,7 @@ def _register(schema: str, target: Target) -> str:
         str(spec.table_version),
         # by OID: the kit's owner need not have USAGE on the table's schema
         f"{spec.table.oid}::oid::regclass",
-        json_constant(declaration(target.declared, spec)),
+        json_constant(target.declaration),
         *(smallints(numbers).sql for numbers in (spec.key, spec.excluded, spec.personal)),
         smallint(spec.tenant_attnum).sql,
         smallint(spec.subject_attnum).sql,

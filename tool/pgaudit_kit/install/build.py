@@ -11,6 +11,13 @@ from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import AbsentTable
 from pgaudit_kit.install import migrate
 from pgaudit_kit.install.audited import Target, end_changes, objects_of, table_changes
+from pgaudit_kit.install.descendants import (
+    Declared,
+    child_names,
+    descendant_changes,
+    inherited_from,
+    with_children,
+)
 from pgaudit_kit.install.partitions import grant_changes, switch_changes
 from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
 from pgaudit_kit.install.strays import stray_changes
@@ -60,8 +67,9 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     for target in targets:
         table_units = capture_units(templates, target.spec)
         wanted_objects |= {item for unit in table_units for item in unit.objects}
-        baseline = target.spec.table.name in wanted.baseline
+        baseline = (target.parent or target).spec.table.name in wanted.baseline
         changes += table_changes(templates, installation, target, table_units, baseline=baseline)
+    changes += descendant_changes(conn, templates, installation, _known_ids(targets))
     ended = _ended(installation, targets, wanted)
     changes += end_changes(conn, templates, ended)
     objects = installation.objects
@@ -124,25 +132,27 @@ def _targets(
     conn: Connection, templates: Templates, installation: Installation, wanted: Wanted
 ) -> list[Target]:
     declared = _declared(conn, templates, installation, wanted)
-    tables = {t.name: t for t in read_tables(conn, templates, (item.table for item, _ in declared))}
+    names = [item.config.table for item in declared]
+    tables = {t.name: t for t in read_tables(conn, templates, names)}
     next_id = max((row.table_id for row in installation.registered), default=0) + 1
-    targets = []
-    for item, place in declared:
-        refuse_reserved(item.table, templates.schema, place)
-        table = tables.get(item.table)
-        if table is None and (now := renamed_to(conn, templates, installation, item.table)):
+    targets: dict[QualifiedName, Target] = {}
+    for item in declared:
+        name, place = item.config.table, item.place
+        refuse_reserved(name, templates.schema, place)
+        table = tables.get(name)
+        if table is None and (now := renamed_to(conn, templates, installation, name)):
             raise AbsentTable(
-                f"There is no table {item.table.display}.", at=place, hint=f"It is called {now.display} now."
+                f"There is no table {name.display}.", at=place, hint=f"It is called {now.display} now."
             )
-        if table is None and item.table in dropped_names(installation):
+        if table is None and name in dropped_names(installation):
             raise AbsentTable(
-                f"{item.table.display} was dropped while it was audited.",
+                f"{name.display} was dropped while it was audited.",
                 at=place,
-                hint=f"Its events stay. `pgaudit-kit disable {item.table.display}` takes it out of the file.",
+                hint=f"Its events stay. `pgaudit-kit disable {name.display}` takes it out of the file.",
             )
         registered = registered_for(table, installation.registered)
         spec = spec_of(
-            item,
+            item.config,
             table,
             registered,
             table_id=registered.table_id if registered else next_id,
@@ -150,24 +160,41 @@ def _targets(
             at=place,
         )
         next_id += registered is None
-        targets.append(Target(declared=item, spec=spec, registered=registered))
-    return targets
+        targets[name] = Target(
+            declared=item.config,
+            spec=spec,
+            registered=registered,
+            parent=targets[item.heir_of] if item.heir_of else None,
+        )
+    return list(targets.values())
+
+
+def _known_ids(targets: list[Target]) -> list[int]:
+    return [target.spec.table_id for target in targets if target.registered and target.registered.enabled]
 
 
 def _declared(
     conn: Connection, templates: Templates, installation: Installation, wanted: Wanted
-) -> list[tuple[TableConfig, str | None]]:
-    """Each table that shall be audited, with the place that says so."""
+) -> list[Declared]:
+    """Each table that shall be audited, with the place that says so, and their inheritance children."""
+    taken: list[QualifiedName] = []
     if wanted.single_tables:
-        return [(item, None) for item in wanted.enable]
-    if wanted.config is not None:
-        return [(item, f"{wanted.place}: tables[{n}]") for n, item in enumerate(wanted.config.tables)]
-    return [(item, None) for item in registry_tables(conn, templates, installation)]
+        declared = [Declared(config=item, place=None) for item in wanted.enable]
+        taken = [row.name for row in installation.registered if row.enabled and inherited_from(row) is None]
+    elif wanted.config is not None:
+        declared = [
+            Declared(config=item, place=f"{wanted.place}: tables[{n}]")
+            for n, item in enumerate(wanted.config.tables)
+        ]
+    else:
+        tables = registry_tables(conn, templates, installation)
+        declared = [Declared(config=item, place=None) for item in tables]
+    return with_children(conn, templates, declared, taken)
 
 
 def registry_tables(conn: Connection, templates: Templates, installation: Installation) -> list[TableConfig]:
-    """The audited tables as the registry declares them; those that are gone are left out."""
-    enabled = [row for row in installation.registered if row.enabled]
+    """The audited tables as the registry declares them; those that are gone are left out, and children."""
+    enabled = [row for row in installation.registered if row.enabled and inherited_from(row) is None]
     tables: dict[int, Table] = {
         table.oid: table for table in read_tables(conn, templates, oids=[row.relation for row in enabled])
     }
@@ -206,12 +233,13 @@ def _foundation(templates: Templates, installation: Installation) -> Iterable[Ch
 def _ended(installation: Installation, targets: list[Target], wanted: Wanted) -> list[RegisteredTable]:
     """Tables that are audited and shall not be."""
     kept = {target.spec.table_id for target in targets}
+    disabled = {row.table_id for row in installation.registered if row.name in wanted.disable}
     return [
         row
         for row in installation.registered
         if row.enabled
         and row.table_id not in kept
-        and (not wanted.single_tables or row.name in wanted.disable)
+        and (not wanted.single_tables or row.table_id in disabled or inherited_from(row) in disabled)
     ]
 
 
@@ -250,6 +278,8 @@ def audited_names(conn: Connection, schema: str) -> set[QualifiedName]:
 def wanted_names(conn: Connection, schema: str, wanted: Wanted) -> set[QualifiedName]:
     """The tables that a plan is about."""
     if wanted.single_tables:
-        return {*(item.table for item in wanted.enable), *wanted.disable}
-    declared = {item.table for item in wanted.config.tables} if wanted.config else set()
-    return declared | audited_names(conn, schema)
+        names = {*(item.table for item in wanted.enable), *wanted.disable}
+    else:
+        names = {item.table for item in wanted.config.tables} if wanted.config else set()
+        names |= audited_names(conn, schema)
+    return names | child_names(conn, Templates(schema), names)

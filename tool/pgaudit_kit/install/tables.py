@@ -135,10 +135,13 @@ def _same_definition(spec: CaptureSpec, registered: RegisteredTable) -> bool:
     )
 
 
-def declaration(declared: TableConfig, spec: CaptureSpec) -> dict[str, Any]:
+def declaration(
+    declared: TableConfig, spec: CaptureSpec, inherited_from: int | None = None
+) -> dict[str, Any]:
     """What the registry and the control event keep of the declaration."""
     kind, name = _tenant(declared.tenant)
-    return {
+    inherited = {} if inherited_from is None else {"inherited_from": inherited_from}
+    return inherited | {
         "tenant": {"kind": kind, "name": name},
         "exclude": list(declared.exclude),
         "personal": list(declared.personal),
