@@ -34,6 +34,8 @@ class Transaction:
 
     xid: int
     writer: str
+    mark: str = ""
+    """What it leaves in an unaudited table: there if it committed, for a crash gives its number to others."""
     changes: list[Change] = field(default_factory=list)
     gid: str | None = None
     """Its name, where it was prepared."""
@@ -55,9 +57,9 @@ class Ledger:
         self.transactions: dict[int, Transaction] = {}
         self._lock = threading.Lock()
 
-    def open(self, xid: int, writer: str) -> Transaction:
+    def open(self, xid: int, writer: str, mark: str) -> Transaction:
         """A transaction that has begun."""
-        transaction = Transaction(xid, writer)
+        transaction = Transaction(xid, writer, mark)
         with self._lock:
             # of what a crash cut short before anything of it was written, the number is used again
             lost = self.transactions.get(xid)

@@ -55,14 +55,16 @@ def judge(world: World) -> list[str]:
 
 
 def resolve(world: World, conn: Connection) -> None:
-    """How each transaction ended, as PostgreSQL has it. What the writer was told must agree."""
+    """How each transaction ended, as its mark tells. What the writer was told must agree."""
     ledger = world.ledger.transactions
-    query = "SELECT x, txid_status(x) FROM unnest(%s::bigint[]) AS x"
-    for xid, status in conn.execute(query, [list(ledger)]):
-        told = ledger[xid].outcome
+    marks = {mark for (mark,) in conn.execute("SELECT mark FROM public.marks")}
+    open_ones = "SELECT x FROM unnest(%s::bigint[]) AS x WHERE txid_status(x) = 'in progress'"
+    assert conn.execute(open_ones, [list(ledger)]).fetchall() == []
+    for xid, transaction in ledger.items():
+        status = "committed" if transaction.mark in marks else "aborted"
+        told = transaction.outcome
         assert told in (None, status), f"transaction {xid} was told to be {told} and is {status}"
-        assert status in ("committed", "aborted"), f"transaction {xid} is {status}"
-        ledger[xid].outcome = status
+        transaction.outcome = status
 
 
 def compare(world: World, conn: Connection) -> Iterator[str]:
@@ -164,5 +166,8 @@ def _commands(world: World) -> Iterator[str]:
     for command in (("verify", "--all"), ("apply", "--yes"), ("plan", "--exit-code"), ("doctor",)):
         answer = world.kit(*command)
         said = answer.stdout + answer.stderr
-        if answer.returncode != 0 or "Traceback" in answer.stderr:
+        # new partitions begin in ten seconds, so that no writer is on its way to the default one
+        fails = [line.split()[1] for line in answer.stdout.splitlines() if line.startswith("FAIL")]
+        ok = answer.returncode == 0 or (command == ("doctor",) and set(fails) == {"partitions"})
+        if not ok or "Traceback" in answer.stderr:
             yield f"{' '.join(command)} ended with {answer.returncode}:\n{said[-8000:]}"

@@ -42,7 +42,7 @@ def test_the_oracle_tells_what_is_missing_and_what_is_too_much(world: World):
         missing = findings()
         conn.execute("ALTER TABLE public.doc ENABLE TRIGGER USER")
         assert "doc" in missing and "and has   []" in missing
-        last = world.ledger.open(2**31, "writer-1")
+        last = world.ledger.open(2**31, "writer-1", "")
         last.changes.append(inserted("mood", {"id": 1, "tenant": "a", "n": 0}))
         last.outcome = "committed"
         assert f"{2**31} (committed, writer-1): mood 1" in "\n".join(compare(world, conn))

@@ -35,6 +35,7 @@ SHARED = 12
 """Rows 1 to this number of doc, mover and mood are everybody's."""
 SCHEMA = """
     CREATE SCHEMA other;
+    CREATE TABLE public.marks (mark text PRIMARY KEY);
     CREATE TYPE public.feeling AS ENUM ('m0', 'm1', 'm2');
     CREATE TABLE public.doc (id bigint PRIMARY KEY, tenant text, n int, v text, email text);
     CREATE TABLE public.part (id bigint, tenant text, n int, v text, bucket int, PRIMARY KEY (id, bucket))

@@ -27,7 +27,7 @@ class Writer:
         self.choice = world.choices(who)
         self.base = number * 10_000_000
         self.fresh = 0
-        self.gids = 0
+        self.gids = self.begun = 0
         self.session = Session(world, who, "SET lock_timeout = '10s'; SET search_path = ''")
 
     def run(self) -> None:
@@ -46,7 +46,9 @@ class Writer:
         conn.execute(f"BEGIN ISOLATION LEVEL {choice.choices(LEVELS, (6, 2, 2))[0]}")
         row = conn.execute("SELECT txid_current()").fetchone()
         assert row is not None
-        transaction = self.world.ledger.open(row[0], self.who)
+        self.begun += 1
+        transaction = self.world.ledger.open(row[0], self.who, f"{self.who} {self.begun}")
+        conn.execute("INSERT INTO public.marks VALUES (%s)", [transaction.mark])
         conn.execute(
             "SELECT audit.set_context(actor_id => %s, action => %s)", [self.who, f"x{transaction.xid}"]
         )
