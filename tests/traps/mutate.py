@@ -87,8 +87,8 @@ def check_copy(tree: Path) -> None:
         raise SystemExit(f"The copy in {tree} is not what is imported: {answer}")
 
 
-def killer(tree: Path, tests: Sequence[str]) -> str | None:
-    """The first of the tests that fails; None where all pass, or where nothing could be tested."""
+def run_tests(tree: Path, tests: Sequence[str]) -> str | None:
+    """The first of the tests that fails; '' where all pass, None where they could not be run."""
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "--no-header", "-p", "no:cacheprovider"),
         *(*tests, "-n", "0"),
@@ -97,7 +97,7 @@ def killer(tree: Path, tests: Sequence[str]) -> str | None:
         command, cwd=tree, env=environment(tree), capture_output=True, text=True, check=False
     )
     if ran.returncode == 0:
-        return None
+        return ""
     for line in ran.stdout.splitlines():
         if line.startswith("FAILED "):
             return line.split(" ", 1)[1].split(" - ")[0]
@@ -115,12 +115,15 @@ def main(words: Sequence[str]) -> int:
     survivors = 0
     with copied_tree() as tree:
         check_copy(tree)
+        named = sorted({test for mutation in chosen for test in mutation.tests})
+        if chosen and (failing := run_tests(tree, named)) != "":
+            raise SystemExit(f"Before anything is taken away: {failing or 'the tests cannot be run'}")
         for mutation in chosen:
             before = mutation.apply(tree)
-            name = killer(tree, mutation.tests)
+            name = run_tests(tree, mutation.tests)
             (tree / mutation.file).write_text(before, encoding="utf-8")
-            survivors += name is None
-            fate = f"killed by {name}" if name else "SURVIVED"
+            survivors += not name
+            fate = f"killed by {name}" if name else ("SURVIVED" if name == "" else "SURVIVED: nothing ran")
             print(f"{mutation.trap:4} {mutation.title} … {fate}", flush=True)
     print(f"{len(chosen)} mutations, {survivors} survived")
     return 1 if survivors or not chosen else 0
