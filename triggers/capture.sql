@@ -37,6 +37,9 @@ BEGIN
             RETURN NULL; -- nothing that is stored has changed
         END IF;
     END IF;
+{% if partitioned %}
+{% include 'triggers/own_table.sql' %}
+{% endif %}
     BEGIN
         IF TG_OP = 'UPDATE' THEN
             v_xmin := NEW.xmin;
@@ -149,4 +152,8 @@ BEGIN
 END;
 {{ quote }};
 REVOKE ALL ON FUNCTION {{ audit }}.{{ function }}() FROM PUBLIC;
+{% if partitioner %}
+-- a new partition gets a copy of the trigger, for which its maker needs this
+GRANT EXECUTE ON FUNCTION {{ audit }}.{{ function }}() TO {{ partitioner }};
+{% endif %}
 COMMENT ON FUNCTION {{ audit }}.{{ function }}() IS {{ comment }};

@@ -59,6 +59,9 @@ BEGIN
     IF TG_OP = 'UPDATE' AND NOT (OLD *<> NEW) THEN
         RETURN NULL; -- nothing that is stored has changed
     END IF;
+{% if partitioned %}
+{% include 'triggers/own_table.sql' %}
+{% endif %}
 {% if guarded %}
     NULL; -- columns: use_generic_capture puts them here
 {% else %}
@@ -108,4 +111,8 @@ BEGIN
 END;
 {{ quote }};
 REVOKE ALL ON FUNCTION {{ audit }}.{{ function }}() FROM PUBLIC;
+{% if partitioner %}
+-- a new partition gets a copy of the trigger, for which its maker needs this
+GRANT EXECUTE ON FUNCTION {{ audit }}.{{ function }}() TO {{ partitioner }};
+{% endif %}
 COMMENT ON FUNCTION {{ audit }}.{{ function }}() IS {{ comment }};

@@ -13,7 +13,7 @@ WITH tables AS (
 ),
 
 granted AS (
-    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, c.relname::text AS name,
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, c.oid, c.relname::text AS name,
         format('%I.%I', n.nspname, c.relname) AS target, c.relkind::text AS relkind, c.relowner AS owner, a.*
     FROM pg_class AS c
     INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -27,7 +27,7 @@ granted AS (
     ) AS a
     WHERE n.nspname = {{ schema_name }} AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
     UNION ALL
-    SELECT 'FUNCTION', p.proname::text,
+    SELECT 'FUNCTION', p.oid, p.proname::text,
         format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), 'f', p.proowner,
         a.grantee, a.privilege_type
     FROM pg_proc AS p
@@ -35,7 +35,7 @@ granted AS (
     CROSS JOIN LATERAL aclexplode(p.proacl) AS a
     WHERE n.nspname = {{ schema_name }}
     UNION ALL
-    SELECT 'SCHEMA', n.nspname::text, format('%I', n.nspname), 'n', n.nspowner, a.grantee, a.privilege_type
+    SELECT 'SCHEMA', n.oid, n.nspname::text, format('%I', n.nspname), 'n', n.nspowner, a.grantee, a.privilege_type
     FROM pg_namespace AS n
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
     WHERE n.nspname = {{ schema_name }}
@@ -52,6 +52,7 @@ WHERE g.grantee <> g.owner AND NOT coalesce(
         WHEN 'n' THEN (g.grantee = 0 AND g.privilege_type = 'USAGE')
             OR (r.rolname = {{ view_literal }} AND g.privilege_type = 'CREATE')
         WHEN 'f' THEN r.rolname = ANY ({{ role_names }}) OR (g.grantee = 0 AND g.name = 'set_context')
+            OR EXISTS ({% include 'snippets/partitioner.sql' %})
         WHEN 'v' THEN r.rolname = ANY ({{ role_names }})
         ELSE r.rolname = {{ view_literal }} AND g.privilege_type = 'SELECT'
             AND EXISTS (SELECT FROM tables AS t WHERE t.name = g.target AND t.viewed)

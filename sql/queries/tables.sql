@@ -7,6 +7,9 @@ SELECT
     c.relkind::text AS kind,
     c.relpersistence::text AS persistence,
     (
+        SELECT r.rolname FROM pg_roles AS r WHERE r.oid = c.relowner AND c.relkind = 'p' AND NOT r.rolsuper
+    ) AS partitioner,
+    (
         SELECT encode(sha256(convert_to(coalesce(string_agg(
             json_build_array(
                 a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated,
@@ -40,7 +43,7 @@ SELECT
         FROM pg_partition_tree(c.oid) AS p
         INNER JOIN pg_class AS pc ON pc.oid = p.relid
         INNER JOIN pg_namespace AS pn ON pn.oid = pc.relnamespace
-        WHERE p.relid <> c.oid
+        WHERE p.relid <> c.oid AND pc.relkind <> 'f' -- which had no TRUNCATE triggers before 16
     ) AS partitions
 FROM pg_class AS c
 INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -78,6 +78,7 @@ EVERYTHING = spec(
         ("percent % %s", "id"),
         kind="p",
         partitions=(QualifiedName("Sales & more", "leaf"),),
+        partitioner='the "owner"',
     ),
     table_id=42,
     table_version=7,

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel, errors
 
-from tests.capture.helpers import controls, enable, events, one
+from tests.capture.helpers import MODES, Audited, controls, enable, events, one
 from tests.kit import Kit, run
 from tests.servers import Database, connect
 
@@ -283,6 +283,7 @@ def test_a_foreign_partition_is_not_read(kit_db: Database):
     enable(kit_db, "public.t", "--key", "id", "--operations", "truncate")
     kit_db.execute(b"ALTER TABLE public.t ATTACH PARTITION public.f FOR VALUES IN ('f')")
     assert [event["why"] for event in said(kit_db)] == ["public.f is a foreign table"]
+    assert Kit(kit_db.dsn).plan() == []
 
 
 def test_the_owner_cannot_forge_events_with_the_kits_functions(t: Database, owner: Connection):
@@ -303,6 +304,47 @@ def test_the_owner_cannot_forge_events_with_the_kits_functions(t: Database, owne
     with pytest.raises(errors.InsufficientPrivilege):
         owner.execute(b"INSERT INTO public.t VALUES (1, 'eu', 'x')")
     assert events(t) == []
+
+
+TWICE = {
+    "before": "CREATE TRIGGER x BEFORE INSERT ON public.t",
+    "on a partition": "CREATE TRIGGER x AFTER INSERT ON public.eu",
+    "under its name": 'CREATE TRIGGER "00_pgaudit_kit_audit_row" AFTER INSERT ON public.fake',
+}
+
+
+@pytest.mark.parametrize("how", TWICE)
+def test_the_owner_cannot_have_a_write_recorded_that_is_none(t: Database, owner: Connection, how: str):
+    owner.execute(b"CREATE TABLE public.fake (LIKE public.t)")
+    owner.execute(f"{TWICE[how]} FOR EACH ROW EXECUTE FUNCTION audit.tg_capture_1()".encode())
+    table = "fake" if "fake" in TWICE[how] else "t"
+    with pytest.raises(errors.TriggerProtocolViolated):
+        owner.execute(f"INSERT INTO public.{table} VALUES (1, 'eu', 'x')".encode())
+    assert events(t) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_renamed_trigger_or_table_goes_on_recording(t: Database, mode: str):
+    Audited(t, "public.t", mode)
+    t.execute(b'ALTER TRIGGER "00_pgaudit_kit_audit_row" ON public.t RENAME TO other')
+    t.execute(b"INSERT INTO public.t VALUES (1, 'eu', 'x'); ALTER TABLE public.t RENAME TO u")
+    t.execute(b"INSERT INTO public.u VALUES (2, 'eu', 'x'); INSERT INTO public.low VALUES (3, 'x', 'x')")
+    assert [event.record_key for event in events(t)] == ['["1", "eu"]', '["2", "eu"]', '["3", "x"]']
+
+
+def test_a_new_owner_may_make_partitions(t: Database):
+    heir = t.role("heir")
+    t.execute(f'GRANT CREATE ON SCHEMA public TO "{heir}"; ALTER TABLE public.t OWNER TO "{heir}"')
+    with connect(t, heir) as conn:
+        conn.execute(MAKE["made"].encode())
+    assert len(triggers(t, "public.asia")) == 2
+    Kit(t.dsn)("apply", "--yes")
+    assert Kit(t.dsn).plan() == []
+    grantees = t.execute(
+        "SELECT DISTINCT a.grantee::regrole::text FROM pg_proc CROSS JOIN LATERAL aclexplode(proacl) AS a"
+        " WHERE proname = 'tg_capture_1' AND a.grantee <> proowner"
+    ).fetchall()
+    assert grantees == [(heir,)]
 
 
 def test_truncate_names_each_target_once(t: Database):

@@ -136,6 +136,7 @@ def _table(row: dict[str, Any]) -> Table:
         name=QualifiedName(row["schema"], row["name"]),
         kind=row["kind"],
         persistence=row["persistence"],
+        partitioner=row["partitioner"],
         fingerprint=row["fingerprint"],
         columns=tuple(Column(**column) for column in row["columns"]),
         primary_key=tuple(row["primary_key"]),

@@ -45,6 +45,8 @@ class Table:
     primary_key: tuple[str, ...]
     partitions: tuple[QualifiedName, ...]
     """All partitions below it, at every level."""
+    partitioner: str | None = None
+    """Who makes its partitions and is no superuser: the owner of a partitioned table."""
 
     def column(self, name: str) -> Column | None:
         """The column of this name."""

@@ -38,6 +38,25 @@ BEGIN
             RETURN NULL; -- nothing that is stored has changed
         END IF;
     END IF;
+    -- Whoever makes partitions may execute this function: not in a trigger on another table, not before a
+    -- write that may never be, and not a second time on a partition.
+    IF pg_partition_root(TG_RELID)::text IS DISTINCT FROM '"Sales & more"."The ""Table"""'
+        OR TG_NAME <> '00_pgaudit_kit_audit_row' OR TG_WHEN <> 'AFTER'
+    THEN
+        IF TG_WHEN <> 'AFTER' OR NOT EXISTS (
+            -- the table was renamed, or is itself a partition, or the trigger was renamed
+            SELECT FROM "audit".audited_tables AS t
+            INNER JOIN pg_partition_ancestors(TG_RELID) AS a ON a.relid = t.relation
+            WHERE t.table_id = 42 AND NOT EXISTS (
+                SELECT FROM pg_trigger AS g
+                WHERE g.tgrelid = TG_RELID AND g.tgname = TG_NAME AND g.tgparentid = 0 AND g.tgrelid <> t.relation
+            )
+        ) THEN
+            RAISE EXCEPTION '%.% is no part of the table whose changes this trigger records',
+                quote_ident(TG_TABLE_SCHEMA), quote_ident(TG_TABLE_NAME)
+                USING ERRCODE = 'trigger_protocol_violated', HINT = 'Drop the trigger.';
+        END IF;
+    END IF;
     BEGIN
         IF TG_OP = 'UPDATE' THEN
             v_xmin := NEW.xmin;
@@ -206,4 +225,6 @@ BEGIN
 END;
 $pgaudit_kit1$;
 REVOKE ALL ON FUNCTION "audit"."tg_capture_42"() FROM PUBLIC;
+-- a new partition gets a copy of the trigger, for which its maker needs this
+GRANT EXECUTE ON FUNCTION "audit"."tg_capture_42"() TO "the ""owner""";
 COMMENT ON FUNCTION "audit"."tg_capture_42"() IS 'Records row changes of audited table 42.';

@@ -62,6 +62,9 @@ def _function(templates: Templates, spec: CaptureSpec, name: str, *, generic: bo
     path = f"triggers/capture{'_generic' if generic else ''}.sql"
     values = _common_values(templates.schema, spec) | {"function": Ident(name)}
     values["guarded"] = spec.specialised  # whether a DDL watch puts its columns into it
+    values["partitioned"] = spec.table.kind == "p"
+    maker = spec.table.partitioner if name.startswith("tg_capture_") else None
+    values["partitioner"] = Ident(maker) if maker else None
     if not generic:
         values |= _specialised_values(templates.schema, spec)
     body = templates.render(path, values | {"quote": Sql("")})
@@ -72,6 +75,8 @@ def _function(templates: Templates, spec: CaptureSpec, name: str, *, generic: bo
 def _common_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
     return {
         "table_id": Literal(spec.table_id),
+        "table_name": Literal(spec.table.name.display),
+        "row_trigger": Literal(names.trigger_name(schema, "row")),
         "table_version": Literal(spec.table_version),
         "key_attnums": smallints(spec.key),
         "key_count": Literal(len(spec.key)),
