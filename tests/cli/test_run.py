@@ -16,7 +16,6 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pgaudit_kit.cli.run import unit_text
-from pgaudit_kit.cli.sealing_hint import cron_statements
 from tests.kit import Kit, run
 from tests.servers import Database
 
@@ -160,17 +159,3 @@ def test_install_says_how_sealing_is_kept_going(db: Database) -> None:
     assert "pgaudit-kit run --systemd-unit" in kit("install", "--yes").err
     kit("seal")
     assert "run" not in kit("install", "--yes").err
-
-
-@pytest.mark.parametrize(
-    ("version", "often"),
-    [("1.4", "* * * * *"), ("1.4-1", "* * * * *"), ("1.5", "1 seconds"), ("1.6", "1 seconds")],
-)
-def test_pg_cron_seals_as_often_as_it_can(version: str, often: str) -> None:
-    assert f"'{often}'" in cron_statements("audit", version)[0]
-
-
-def test_pg_cron_jobs_are_quoted() -> None:
-    assert cron_statements("o'k", "1.6")[0] == (
-        """SELECT cron.schedule('pgaudit-kit o''k seal', '1 seconds', 'SELECT "o''k".seal()');"""
-    )

@@ -15,11 +15,15 @@ SUPPORTED = ((4, 7), (6, 0))
 """From this version of pg_partman on, below that one."""
 
 
-class UntrustedPartman(Refused):
+class UnusablePartman(Refused):
+    """pg_partman is there, and the kit cannot use it."""
+
+
+class UntrustedPartman(UnusablePartman):
     """Others could replace what pg_partman runs; the kit's owner would run it."""
 
 
-class PartmanGrantsMissing(Refused):
+class PartmanGrantsMissing(UnusablePartman):
     """The kit's owner may not use pg_partman, and this role may not let it."""
 
 

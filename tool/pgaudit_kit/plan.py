@@ -40,6 +40,8 @@ class Change:
     unit_sql: str = ""
     blocks: tuple[QualifiedName, ...] = ()
     """Tables whose writers wait from this step to the commit."""
+    database: str | None = None
+    """Another database of the server to which it belongs; it is taken there once the rest is committed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

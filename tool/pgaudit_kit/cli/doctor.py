@@ -13,6 +13,7 @@ from pgaudit_kit.db import Connection
 from pgaudit_kit.doctor import LEVELS, Level, Result, Source, examine
 from pgaudit_kit.errors import ConfigError
 from pgaudit_kit.install.build import Wanted, build_plan
+from pgaudit_kit.partition_manager import UnusablePartman
 from pgaudit_kit.plan import Change
 from pgaudit_kit.render import Templates
 
@@ -74,7 +75,7 @@ def _require_remains(app: App, conn: Connection, templates: Templates) -> None:
 def _plan(app: App, conn: Connection, wanted: Wanted) -> tuple[tuple[Change, ...], str | None]:
     try:
         return build_plan(conn, app.schema, wanted).changes, None
-    except ConfigError as error:
+    except (ConfigError, UnusablePartman) as error:
         return (), error.message
 
 

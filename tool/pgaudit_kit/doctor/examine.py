@@ -35,6 +35,7 @@ CHECKS: tuple[Check[Any], ...] = (
     log.partitions,
     managers.partition_manager,
     log.default_partitions,
+    managers.scheduler,
     log.sealer,
     log.seal_lag,
     server.transactions,

@@ -1,4 +1,4 @@
-"""Checks of who keeps the log going: the partition manager."""
+"""Checks of who keeps the log going: the partition manager, and pg_cron's jobs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pgaudit_kit.doctor.model import Finding, check, fail, ok, warn
 from pgaudit_kit.doctor.source import Source
 from pgaudit_kit.errors import KitError
 from pgaudit_kit.partition_manager import NATIVE, Manager, choose, read_manager
+from pgaudit_kit.scheduler import Cron, FoundJob, read_cron
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +68,27 @@ def partition_manager(facts: Managers) -> list[Finding]:
         return [*findings, ok(f"{found.label} makes the partitions")]
     offer = f'; {found.label} could: manager = "partman"' if found.version else ""
     return [*findings, ok(f"the kit itself makes the partitions{offer}")]
+
+
+@check(
+    "scheduler",
+    fine="pg_cron seals and keeps partitions ready",
+    read=lambda source: read_cron(source.conn, source.templates),
+)
+def scheduler(facts: Cron | None) -> list[Finding]:
+    """Whether pg_cron's jobs are there, are active, and ran well."""
+    if facts is None:
+        return [ok("pg_cron is not here; what seals then, the check `sealer` says")]
+    if not facts.jobs:
+        return [ok("pg_cron has no jobs of the kit that this role sees; `pgaudit-kit install` makes them")]
+    return [finding for job in facts.jobs for finding in _judge_job(job)]
+
+
+def _judge_job(job: FoundJob) -> list[Finding]:
+    if not job.active:
+        return [warn(f"{job.name} is switched off.", "cron.alter_job(…, active => true)")]
+    if job.last_status == "failed":
+        message = (job.last_message or "").strip().splitlines()
+        hint = f"cron.job_run_details has its runs. It runs as {job.role}, which must be able to log in."
+        return [fail(f"{job.name} failed: {message[0] if message else 'no message'}", hint)]
+    return []

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 from pgaudit_kit import plan as planning
 from pgaudit_kit.catalog import read_installation
-from pgaudit_kit.db import Connection, run_ddl
+from pgaudit_kit.db import Connection, run_ddl, translated
 from pgaudit_kit.errors import Refused
 from pgaudit_kit.install.build import Wanted, build_plan, wanted_names
 from pgaudit_kit.install.locks import become, lock_against_ddl, lock_against_writers
+from pgaudit_kit.install.schedule import run_elsewhere
 from pgaudit_kit.model import InstalledObject
 from pgaudit_kit.names import Ident, Literal
 from pgaudit_kit.plan import Change, Plan, one_line
@@ -48,7 +49,10 @@ def apply_plan(
         execute(conn, schema, current.changes, progress)
         return current
 
-    return run_ddl(conn, work, timeouts=timeouts)
+    done = run_ddl(conn, work, timeouts=timeouts)
+    with translated():
+        run_elsewhere(conn, done.changes)
+    return done
 
 
 def _steps(plan: Plan) -> list[tuple[str, str, str, str]]:
@@ -59,7 +63,7 @@ def execute(
     conn: Connection, schema: str, changes: Iterable[Change], progress: Progress = lambda change: None
 ) -> None:
     """Run the steps, each as the role it is for, and stamp the digests; in a transaction of the caller's."""
-    done = list(changes)
+    done = [change for change in changes if change.database is None]
     roles = Roles()
     locked = False
     for change in done:
@@ -98,6 +102,8 @@ def script(schema: str, plan: Plan) -> str:
     parts = ["BEGIN;\nSET LOCAL search_path = pg_catalog, pg_temp;\nSET LOCAL lock_timeout = '2s';\n"]
     as_owner = False
     for change in plan.changes:
+        if change.database is not None:
+            continue
         if change.as_owner != as_owner:
             as_owner = change.as_owner
             parts.append(f"SET LOCAL ROLE {owner};\n" if as_owner else "RESET ROLE;\n")
@@ -105,4 +111,8 @@ def script(schema: str, plan: Plan) -> str:
         parts.append(change.sql)
         parts.append("\n")
     parts.append("RESET ROLE;\nCOMMIT;\n")
+    for change in plan.changes:
+        if change.database is not None:
+            parts.append(f"-- in database {one_line(change.database)}: {one_line(change.target)}\n")
+            parts.append(f"\\connect {Ident(change.database).sql}\n{change.sql}")
     return "".join(parts)

@@ -19,6 +19,7 @@ from pgaudit_kit.install.descendants import (
     with_children,
 )
 from pgaudit_kit.install.partitions import grant_changes, switch_changes
+from pgaudit_kit.install.schedule import job_changes
 from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
 from pgaudit_kit.install.strays import stray_changes
 from pgaudit_kit.install.tables import from_registry, refuse_reserved, registered_for, spec_of
@@ -38,6 +39,8 @@ class Wanted:
     enable: tuple[TableConfig, ...] = ()
     """Tables to audit; where this or `disable` names any, all other tables stay as they are."""
     disable: tuple[QualifiedName, ...] = ()
+    schedule: bool = False
+    """Whether pg_cron shall seal and maintain, where it is."""
     baseline: tuple[QualifiedName, ...] = ()
     """Tables of whose rows a first event is recorded."""
     place: str | None = None
@@ -76,9 +79,12 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     if wanted.single_tables:
         objects = objects_of(conn, templates, installation, targets, ended)
     changes += drop_changes(objects, wanted_objects, schema)
+    job_notes: tuple[str, ...] = ()
     if not wanted.single_tables:
         changes += _guards(conn, templates, installation, units, changes)
-    notes = _notes(installation, targets) + choice.notes
+        jobs, job_notes = job_changes(conn, templates, create=wanted.schedule)
+        changes += jobs
+    notes = _notes(installation, targets) + choice.notes + job_notes
     if wanted.config is None and not wanted.single_tables:
         notes += tuple(
             f"{name.display} was dropped while audited; the table that has its name now is not audited."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from psycopg import sql
 
 from pgaudit_kit.catalog import read_installation
-from pgaudit_kit.db import Connection, run_ddl
+from pgaudit_kit.db import Connection, run_ddl, translated
 from pgaudit_kit.install.apply import execute
 from pgaudit_kit.install.locks import become
 from pgaudit_kit.install.migrate import refuse_newer
 from pgaudit_kit.install.partitions import release_changes
+from pgaudit_kit.install.schedule import run_elsewhere, unschedule_changes
 from pgaudit_kit.model import Installation, ObjectId
 from pgaudit_kit.names import Ident
 from pgaudit_kit.partition_manager import read_manager
@@ -28,6 +29,7 @@ def uninstall_plan(conn: Connection, schema: str, *, drop_data: bool) -> Plan:
     refuse_newer(installation.revision)
     templates = Templates(schema)
     changes = [
+        *unschedule_changes(conn, templates),
         *_stop(installation, schema),
         *release_changes(templates, read_manager(conn, templates)),
         *_functions(installation, schema),
@@ -55,6 +57,8 @@ def uninstall(conn: Connection, schema: str, *, drop_data: bool, timeouts: Timeo
             # After the last capture and before the functions go, so that nothing is left unsealed.
             run_ddl(conn, lambda c: _seal(c, schema), timeouts=timeouts)
     rest = uninstall_plan(conn, schema, drop_data=drop_data).changes
+    with translated():
+        run_elsewhere(conn, rest)
     run_ddl(conn, lambda c: execute(c, schema, rest), timeouts=timeouts)
 
 
