@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgaudit_kit.cli import main as root
+from pgaudit_kit.names import EVENT_TRIGGERS
 from tests.kit import Answer, Kit, catalog_state, run
 from tests.servers import Database, PgServer
 
@@ -210,7 +211,7 @@ def test_a_role_that_may_only_connect_is_refused_clearly(kit: Kit, kit_db: Datab
         answer = other(*line.split(), code=3)
         assert "error[insufficient-privilege]" in answer.err, line
     other("uninstall", "--yes", code=3)
-    assert kit_db.execute("SELECT count(*) FROM pg_event_trigger").fetchone() == (3,)
+    assert kit_db.execute("SELECT count(*) FROM pg_event_trigger").fetchone() == (len(EVENT_TRIGGERS),)
     kit("plan", "--exit-code")
 
 
