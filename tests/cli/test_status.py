@@ -53,6 +53,14 @@ class PartitionFacts(_Strict):
     rows_in_default: int | None
 
 
+class JobFacts(_Strict):
+    name: str
+    active: bool
+    role: str
+    last_status: str | None
+    last_message: str | None
+
+
 class Size(_Strict):
     table: str
     bytes: int
@@ -69,6 +77,8 @@ class Answer(_Strict):
     tables: list[TableFacts]
     sealing: Sealing
     partitions: list[PartitionFacts]
+    partition_manager: str | None
+    jobs: list[JobFacts]
     sizes: list[Size]
     drift: Drift
 
@@ -127,6 +137,7 @@ def test_partitions_and_sizes(kit: Kit) -> None:
     assert [row.table for row in answer.partitions] == names
     assert [row.table for row in answer.sizes] == names
     assert {row.rows_in_default for row in answer.partitions} == {0}
+    assert (answer.partition_manager, answer.jobs) == ("native", [])
     assert all(row.bytes > 0 for row in answer.sizes)
 
 

@@ -144,6 +144,9 @@ def test_doctor_tells_a_job_that_is_off_or_failed(cron: Any) -> None:
             ("fail", "pgaudit-kit partitions shop.audit failed: ERROR: no such thing"),
             ("warn", "pgaudit-kit seal shop.audit is switched off."),
         ]
+        status = kit("status")
+        assert "pgaudit-kit seal shop.audit (switched off)" in status.out
+        assert "pgaudit-kit partitions shop.audit (the last run failed)" in status.out
         assert names(kit) == []  # who switched it off meant it
 
 

@@ -21,12 +21,22 @@ _TASKS = {"seal": "seals every second", "partitions": "keeps partitions ready"}
 _FOUND = """
 SELECT e.extversion AS version,
     has_schema_privilege(n.oid, 'USAGE') AS usable,
-    coalesce(has_function_privilege(
-        to_regprocedure('cron.schedule_in_database(text, text, text, text, text, boolean)'), 'EXECUTE'
-    ), false) AS reaches_others
+    EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = n.oid AND p.proname = 'schedule_in_database'
+            AND has_function_privilege(p.oid, 'EXECUTE')
+    ) AS reaches_others
 FROM pg_catalog.pg_extension AS e
 CROSS JOIN pg_catalog.pg_namespace AS n
 WHERE e.extname = 'pg_cron' AND n.nspname = 'cron'
+"""
+# Where pg_cron lives. Whoever may not see the setting tries its default; the view hides what
+# current_setting() refuses.
+_ELSEWHERE = """
+SELECT coalesce(
+    (SELECT s.setting FROM pg_catalog.pg_settings AS s WHERE s.name = 'cron.database_name'),
+    CASE WHEN NOT pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') THEN 'postgres' END
+) AS database
 """
 _JOBS = """
 SELECT j.jobid, j.jobname AS name, j.schedule, j.command, j.active, j.username AS role,
@@ -96,10 +106,8 @@ def read_cron(conn: Connection, templates: Templates) -> Cron | None:
     names = [job.name for job in wanted_jobs(templates, database)]
     if (found := _one(conn, _FOUND)) is not None:
         return _cron(conn, found, None, names, database)
-    # the view leaves out what this role may not see, where current_setting() raises
-    row = conn.execute("SELECT setting FROM pg_settings WHERE name = 'cron.database_name'").fetchone()
-    elsewhere = row[0] if row else None
-    if not elsewhere or elsewhere == database:
+    elsewhere = _one(conn, _ELSEWHERE)["database"]  # type: ignore[index]  # it gives one row
+    if elsewhere is None or elsewhere == database:
         return None
     try:
         with other_database(conn, elsewhere) as other:

@@ -17,7 +17,9 @@ from pgaudit_kit.doctor.model import counted, duration
 from pgaudit_kit.doctor.source import DEFAULT_LIMIT, UNSEALED_LIMIT
 from pgaudit_kit.errors import ConfigError
 from pgaudit_kit.install.build import build_plan
+from pgaudit_kit.partition_manager import NATIVE, UnusablePartman
 from pgaudit_kit.render import Templates
+from pgaudit_kit.scheduler import FoundJob
 
 
 @click.command(name="status")
@@ -44,7 +46,7 @@ def command(app: App) -> None:
 def _drift(app: App, conn: Connection) -> dict[str, Any]:
     try:
         changes = len(build_plan(conn, app.schema, configured(app)).changes)
-    except ConfigError as error:
+    except (ConfigError, UnusablePartman) as error:
         return {"changes": None, "error": error.message}
     return {"changes": changes, "error": None}
 
@@ -83,12 +85,23 @@ def _sealing(status: Status) -> list[str]:
         unsealed = counted(sealing.unsealed, "event", limit=UNSEALED_LIMIT)
         if sealing.oldest_unsealed_s is not None:
             unsealed += f", the oldest for {duration(sealing.oldest_unsealed_s)}"
+    manager = status.partition_manager
+    made_by = "made by the kit itself" if manager == NATIVE else f"made by {manager or 'nobody'}"
+    jobs = ", ".join(f"{job.name} ({_state(job)})" for job in status.jobs)
     return [
         f"Last seal  {'never' if sealing.age_s is None else f'{duration(sealing.age_s)} ago'}",
         f"Sealed     {counted(sealing.sealed_events, 'event')} in {counted(sealing.blocks, 'block')}"
         f" of {counted(sealing.tenants, 'tenant')}",
         f"Unsealed   {unsealed}",
+        f"Partitions {made_by}",
+        *([f"pg_cron    {jobs}"] if jobs else []),
     ]
+
+
+def _state(job: FoundJob) -> str:
+    if not job.active:
+        return "switched off"
+    return "the last run failed" if job.last_status == "failed" else "active"
 
 
 def _drift_line(drift: dict[str, Any]) -> str:

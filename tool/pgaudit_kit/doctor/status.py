@@ -10,6 +10,8 @@ import psycopg
 from pgaudit_kit.doctor.model import Row
 from pgaudit_kit.doctor.source import DEFAULT_LIMIT, UNSEALED_LIMIT, Sealing, Source
 from pgaudit_kit.model import RegisteredTable, Table
+from pgaudit_kit.partition_manager import read_manager
+from pgaudit_kit.scheduler import FoundJob, read_cron
 
 TODAY_LIMIT_MS = 2_000
 
@@ -37,6 +39,10 @@ class Status:
     tables: tuple[AuditedTable, ...]
     sealing: Sealing
     partitions: list[Row]
+    partition_manager: str | None
+    """Who makes partitions: `native`, `pg_partman 5`."""
+    jobs: tuple[FoundJob, ...]
+    """pg_cron's jobs of this installation that this role sees."""
     sizes: list[Row]
 
     def facts(self) -> dict[str, Any]:
@@ -64,6 +70,17 @@ class Status:
                 }
                 for row in self.partitions
             ],
+            "partition_manager": self.partition_manager,
+            "jobs": [
+                {
+                    "name": job.name,
+                    "active": job.active,
+                    "role": job.role,
+                    "last_status": job.last_status,
+                    "last_message": job.last_message,
+                }
+                for job in self.jobs
+            ],
             "sizes": [
                 {"table": row["name"], "bytes": row["bytes"], "estimated_rows": row["rows"]}
                 for row in self.sizes
@@ -78,10 +95,13 @@ def _rounded(seconds: float | None) -> float | None:
 def read_status(source: Source) -> Status:
     """The state of the installation now."""
     today = _events_today(source)
+    cron = read_cron(source.conn, source.templates)
     return Status(
         tables=tuple(_table(row, source.tables.get(row.relation), today) for row in source.enabled),
         sealing=source.sealing,
         partitions=source.partitions,
+        partition_manager=read_manager(source.conn, source.templates).used,
+        jobs=cron.jobs if cron is not None else (),
         sizes=source.rows("status/sizes"),
     )
 
