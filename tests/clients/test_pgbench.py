@@ -118,6 +118,7 @@ def test_each_change_of_a_load_is_one_event(kit_db: Database, tables: tuple[str,
     assert_verified(bench)
 
 
+@pytest.mark.any_server
 def test_a_table_without_a_key_is_refused_with_a_way_out(kit_db: Database) -> None:
     initialize(kit_db)
     kit = Kit(kit_db.dsn)
@@ -172,6 +173,7 @@ def test_tables_made_anew_are_audited_as_declared(kit_db: Database, tmp_path: Pa
     assert_verified(kit_db)
 
 
+@pytest.mark.any_server
 def test_without_a_file_tables_made_anew_are_told_until_somebody_decides(kit_db: Database) -> None:
     initialize(kit_db)
     audit_all(kit_db)
@@ -196,6 +198,7 @@ def test_without_a_file_tables_made_anew_are_told_until_somebody_decides(kit_db:
     assert told() == [TELLERS]
 
 
+@pytest.mark.any_server
 def test_a_declared_table_that_was_dropped_says_so(kit_db: Database, tmp_path: Path) -> None:
     initialize(kit_db)
     kit = declared(kit_db, tmp_path)

@@ -171,8 +171,8 @@ def test_a_pool_in_session_mode_serves_the_kit(
     monkeypatch.setattr(db, "SHARING_WAIT_S", 0.5)
     doc.execute("UPDATE public.doc SET n = 1 WHERE id = 1")
     with pgbouncer(doc, pool_mode="session", default_pool_size=size) as dsn:
-        for command in (["status"], ["doctor"], ["plan"], ["seal"], ["verify", "--all"]):
-            answer = run("--dsn", dsn, *command)
+        for command in ("seal", "status", "doctor", "plan", "verify --all"):
+            answer = run("--dsn", dsn, *command.split())
             assert answer.code == 0, answer.err + answer.out
         with pooled(dsn) as conn:
             conn.execute("UPDATE doc SET n = 2 WHERE id = 1")
