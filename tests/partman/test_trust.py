@@ -125,7 +125,8 @@ def test_a_users_own_pg_partman_goes_on_undisturbed_and_his_table_is_captured(se
         db.execute(
             sql.SQL(
                 "GRANT ALL ON SCHEMA public TO {0}; GRANT ALL ON ALL TABLES IN SCHEMA mine TO {0};"
-                "GRANT USAGE ON SCHEMA mine TO {0}; ALTER TABLE public.metric OWNER TO {0}"
+                "GRANT USAGE ON SCHEMA mine TO {0}; ALTER TABLE public.metric OWNER TO {0};"
+                "ALTER TABLE mine.template_public_metric OWNER TO {0}"  # 5.5 insists
             ).format(sql.Identifier(maintainer))
         )
         for (leaf,) in db.execute(
