@@ -8,7 +8,6 @@ RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = on -- off would be an error for the log itself
-SET constraint_exclusion = off -- it would evaluate functions in constraints while planning
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 SET intervalstyle = 'iso_8601'

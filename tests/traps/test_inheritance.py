@@ -171,6 +171,13 @@ def test_a_dropped_child_is_recorded(family: Database):
     assert {kind for _, kind, _ in Kit(family.dsn).plan()} == {"function"}
 
 
+def test_a_child_that_was_never_audited_is_recorded_when_it_is_dropped(family: Database):
+    family.execute(b"CREATE TABLE public.late () INHERITS (public.parent)")
+    family.execute(b"DROP TABLE public.late")
+    event = {"kind": "child-dropped", "table": "public.parent", "child": "public.late"}
+    assert said(family, "child-dropped") == [event]
+
+
 def test_renaming_a_column_of_the_parent_reaches_the_children(family: Database):
     family.execute(b"ALTER TABLE public.parent RENAME a TO renamed")
     before = one(family, "SELECT max(event_id) FROM audit.change_events")
