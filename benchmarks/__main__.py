@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import RESULTS
 from benchmarks.compare import Plan, compare, save_results
 from benchmarks.contenders import contenders
 from benchmarks.report import write_report
@@ -90,7 +92,8 @@ def main() -> None:
     )
     for server in given.server or ["local", "embedded"]:
         name = given.name or (server if server in ("local", "embedded") else "given")
-        print(save_results(name, compare(server, plan)))
+        compare(server, plan, functools.partial(save_results, name))
+        print(RESULTS / f"compare-{name}.json")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,8 +58,8 @@ class Plan:
         return self.rounds if main else self.other_rounds
 
 
-def compare(server: str, plan: Plan) -> dict[str, Any]:
-    """Run the plan on one server; figures with the facts about the machine."""
+def compare(server: str, plan: Plan, save: Callable[[dict[str, Any]], object]) -> None:
+    """Run the plan on one server; what is known so far is saved after each round, with its conditions."""
     began, load = time.monotonic(), os.getloadavg()
     with contextlib.ExitStack() as stack:
         programs = stack.enter_context(bench_server(server, {}))
@@ -69,14 +69,31 @@ def compare(server: str, plan: Plan) -> dict[str, Any]:
             stack.enter_context(standby(programs, {}))
         admin = targets[0].control
         admin.execute("CHECKPOINT")
-        samples, failures = _rounds(targets, plan)
-        facts = {
-            **machine(),
-            "postgresql": one(admin, "SHOW server_version"),
-            "settings": SETTINGS,
-            "load_before": [round(value, 1) for value in load],
-            "minutes": round((time.monotonic() - began) / 60, 1),
-        }
+        taken = Taken()
+        for turn in range(plan.rounds):
+            _round(turn, targets, plan, taken)
+            facts = {
+                **machine(),
+                "postgresql": one(admin, "SHOW server_version"),
+                "settings": SETTINGS,
+                "load_before": [round(value, 1) for value in load],
+                "rounds_done": turn + 1,
+                "minutes": round((time.monotonic() - began) / 60, 1),
+            }
+            save(_result(server, plan, facts, missing, taken))
+
+
+@dataclass
+class Taken:
+    """What the rounds have given so far."""
+
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def _result(
+    server: str, plan: Plan, facts: dict[str, Any], missing: dict[str, str], taken: Taken
+) -> dict[str, Any]:
     return {
         "measurement": "compare",
         "version": 1,
@@ -95,8 +112,8 @@ def compare(server: str, plan: Plan) -> dict[str, Any]:
             for c in plan.contenders
         ],
         "packages": REQUIREMENTS[:2],
-        "failures": failures,
-        "samples": samples,
+        "failures": taken.failures,
+        "samples": taken.samples,
     }  # fmt: skip
 
 
@@ -132,41 +149,31 @@ def _databases(
     return targets, missing
 
 
-def _rounds(targets: Sequence[Target], plan: Plan) -> tuple[list[dict[str, Any]], list[str]]:
-    samples: list[dict[str, Any]] = []
-    failures: list[str] = []
+def _round(turn: int, targets: Sequence[Target], plan: Plan, taken: Taken) -> None:
     rows = copy_rows(plan.rows) if "bulk" in plan.workloads else b""
-    for turn in range(plan.rounds):
-        for workload, connections, sync in plan.cells(turn):
-            began = time.monotonic()
-            first = connections == min(plan.connections or workload.connections)
-            takers = [target for target in targets if target.contender.takes(workload.name, first)]
-            for target in takers[turn % len(takers) :] + takers[: turn % len(takers)]:
-                where = {
-                    "round": turn,
-                    "connections": connections,
-                    "sync": sync,
-                    "contender": target.contender.name,
-                }
-                try:
-                    if workload.kind == "bulk":
-                        taken = run_bulk(target, rows, plan.rows, sync)
-                    else:
-                        taken = {
-                            workload.name: run_pgbench(target, workload, connections, plan.seconds, sync)
-                        }
-                except (RuntimeError, psycopg.Error) as error:
-                    failures.append(f"{target.contender.name}, {workload.name}, round {turn + 1}: {error}")
-                    _say(failures[-1])
-                    continue
-                samples += [{"workload": name, **where, **figures} for name, figures in taken.items()]
-                for table in workload.tables:
-                    target.control.execute(sql.SQL("VACUUM public.{}").format(sql.Identifier(table)))
-            _say(
-                f"round {turn + 1}/{plan.rounds}  {workload.name}, {connections} connections,"
-                f" synchronous_commit {sync}: {time.monotonic() - began:.0f} s"
-            )
-    return samples, failures
+    for workload, connections, sync in plan.cells(turn):
+        began = time.monotonic()
+        first = connections == min(plan.connections or workload.connections)
+        takers = [target for target in targets if target.contender.takes(workload.name, first)]
+        for target in takers[turn % len(takers) :] + takers[: turn % len(takers)]:
+            name = target.contender.name
+            where = {"round": turn, "connections": connections, "sync": sync, "contender": name}
+            try:
+                if workload.kind == "bulk":
+                    given = run_bulk(target, rows, plan.rows, sync)
+                else:
+                    given = {workload.name: run_pgbench(target, workload, connections, plan.seconds, sync)}
+            except (RuntimeError, psycopg.Error) as error:
+                taken.failures.append(f"{name}, {workload.name}, round {turn + 1}: {error}")
+                _say(taken.failures[-1])
+                continue
+            taken.samples += [{"workload": what, **where, **figures} for what, figures in given.items()]
+            for table in workload.tables:
+                target.control.execute(sql.SQL("VACUUM public.{}").format(sql.Identifier(table)))
+        _say(
+            f"round {turn + 1}/{plan.rounds}  {workload.name}, {connections} connections,"
+            f" synchronous_commit {sync}: {time.monotonic() - began:.0f} s"
+        )
 
 
 def machine() -> dict[str, Any]:
@@ -194,9 +201,9 @@ def save_results(name: str, result: dict[str, Any]) -> Path:
     file = RESULTS / f"compare-{name}.json"
     samples = [
         {key: round(value, 2) if isinstance(value, float) else value for key, value in sample.items()}
-        for sample in result.pop("samples")
+        for sample in result["samples"]
     ]
-    head = json.dumps(result, indent=2)[:-2]
+    head = json.dumps({name: what for name, what in result.items() if name != "samples"}, indent=2)[:-2]
     body = ",\n".join("    " + json.dumps(sample) for sample in samples)
     file.write_text(f'{head},\n  "samples": [\n{body}\n  ]\n}}\n')
     return file
