@@ -99,7 +99,6 @@ LINE = f"""
 """
 
 
-
 def render_line() -> str:
     """The expression that seal() and verify hash, over a row `e`."""
     text = sql_text("snippets/line_text.sql")
