@@ -54,6 +54,15 @@ EXPECTED = {
     ("function", "set_context", "PUBLIC", "EXECUTE"),
     ("function", "seal", "pgaudit_kit_sealer", "EXECUTE"),
 }
+# Whoever owns a partitioned table needs the functions of the triggers that its new partitions get.
+PARTITIONERS = """
+    SELECT f.name, c.relowner::regrole::text
+    FROM audit.audited_tables AS t
+    CROSS JOIN LATERAL (VALUES (format('tg_capture_%s', t.table_id)), ('tg_truncate')) AS f (name)
+    INNER JOIN pg_class AS c ON c.oid = t.relation
+    INNER JOIN pg_roles AS r ON r.oid = c.relowner
+    WHERE t.enabled AND c.relkind = 'p' AND NOT r.rolsuper
+"""
 READABLE = {"events", "chain"}
 """Views that readers and auditors may use."""
 
@@ -68,7 +77,8 @@ def grants(db: psycopg.Connection[Any]) -> set[Grant]:
 def unexpected(db: psycopg.Connection[Any]) -> set[Grant]:
     """Grants beyond those that the security page names."""
     found = set()
-    for kind, name, role, privilege in grants(db) - EXPECTED:
+    makers = {("function", name, role, "EXECUTE") for name, role in db.execute(PARTITIONERS)}
+    for kind, name, role, privilege in grants(db) - EXPECTED - makers:
         reading = kind == "relation" and role == VIEW and privilege == "SELECT"
         people = role in ("pgaudit_kit_reader", "pgaudit_kit_auditor")
         used = people and ((name in READABLE and privilege == "SELECT") or kind == "function")
