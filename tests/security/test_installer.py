@@ -1,4 +1,7 @@
-"""Installing without a superuser, and what a table's owner can do to the capture of his table."""
+"""What a table's owner can do to the capture of his table, and what an installer sees of it.
+
+Installing without a superuser is tested in tests/managed.
+"""
 
 from __future__ import annotations
 
@@ -9,97 +12,11 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-from pgaudit_kit.server import ephemeral_server
 from tests.kit import run
-from tests.sealing import assert_sound, audited_table, one, seal_all, sealed_once, write
-from tests.security.test_objects import unexpected
-from tests.servers import SETTINGS, Database, PgServer, connect, find_servers
+from tests.sealing import audited_table, one, seal_all, sealed_once
+from tests.servers import Database, connect
 
 Connection = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def plain(server: PgServer) -> Iterator[tuple[str, str]]:
-    """DSNs of a role with CREATEROLE and CREATEDB that owns its database, and of a superuser.
-
-    On a cluster of its own: on a shared one the kit's roles are there already and another's.
-    """
-    if server.name == "dsn":
-        pytest.skip("needs a cluster of its own")
-    programs = find_servers().binaries[server.name]
-    with ephemeral_server(binaries=programs, settings=SETTINGS) as own:
-        with psycopg.connect(own.dsn(), autocommit=True) as admin:
-            admin.execute("CREATE ROLE boss LOGIN CREATEROLE CREATEDB")
-            admin.execute("CREATE ROLE app LOGIN")
-        with psycopg.connect(own.dsn("postgres", "boss"), autocommit=True) as boss:
-            boss.execute("CREATE DATABASE shop")
-        with psycopg.connect(own.dsn("shop"), autocommit=True) as admin:
-            admin.execute("GRANT CREATE ON SCHEMA public TO boss")
-        yield own.dsn("shop", "boss"), own.dsn("shop")
-
-
-def test_the_kit_works_without_a_superuser(plain: tuple[str, str]) -> None:
-    dsn, admin_dsn = plain
-    answer = run("--dsn", dsn, "install", "--yes")
-    assert answer.code == 0, answer.err
-    assert "event triggers" in answer.err
-    assert run("--dsn", dsn, "plan", "--exit-code").code == 0
-    with psycopg.connect(dsn, autocommit=True) as boss, psycopg.connect(admin_dsn, autocommit=True) as admin:
-        boss.execute(
-            "CREATE TABLE public.old (id int PRIMARY KEY, t text); INSERT INTO public.old VALUES (1, 'x')"
-        )
-        answer = run("--dsn", dsn, "enable", "public.old", "--baseline")
-        assert answer.code == 0, answer.err
-        audited_table(boss, dsn)
-        boss.execute("GRANT INSERT, UPDATE, DELETE, SELECT ON public.doc TO app")
-        with psycopg.connect(admin_dsn, user="app", autocommit=True) as app:
-            write(app, 1, 3)
-            app.execute("UPDATE public.doc SET v = 'w' WHERE id = 1")
-            boss.execute("ALTER TABLE public.doc RENAME COLUMN v TO w")
-            boss.execute("ALTER TABLE public.doc ADD COLUMN x int DEFAULT 5")
-            app.execute("UPDATE public.doc SET w = 'x', x = 6 WHERE id = 2")
-            app.execute("DELETE FROM public.doc WHERE id = 3")
-        # no event trigger puts triggers back to ALWAYS here: they have to be
-        admin.execute("SET session_replication_role = replica")
-        admin.execute("INSERT INTO public.doc (id) VALUES (9)")
-        admin.execute("RESET session_replication_role")
-        boss.execute("TRUNCATE public.doc")
-        recorded = admin.execute(
-            "SELECT operation::text, count(*) FROM audit.change_events WHERE operation <> 'C' GROUP BY 1"
-        ).fetchall()
-        assert dict(recorded) == {"B": 1, "I": 4, "U": 2, "D": 1, "T": 1}
-        answer = run("--dsn", dsn, "seal")
-        assert answer.code == 0, answer.err
-        seal_all(admin)
-        assert sealed_once(admin)
-        assert_sound(admin)
-        assert unexpected(admin) == set()
-        assert run("--dsn", dsn, "plan").code == 0
-        answer = run("--dsn", dsn, "apply", "--yes")
-        assert answer.code == 0, answer.err
-        answer = run("--dsn", dsn, "uninstall", "--yes")
-        assert answer.code == 0, answer.err
-        assert one(admin, "SELECT count(*) FROM audit.change_events") > 8
-        answer = run("--dsn", dsn, "install", "--yes")
-        assert answer.code == 0, answer.err
-        answer = run("--dsn", dsn, "uninstall", "--drop-data", "--confirm", "audit", "--yes")
-        assert answer.code == 0, answer.err
-        assert one(admin, "SELECT to_regnamespace('audit') IS NULL")
-
-
-def test_an_installer_without_the_right_is_told_which(plain: tuple[str, str]) -> None:
-    dsn, admin_dsn = plain
-    with psycopg.connect(admin_dsn, autocommit=True) as admin:
-        answer = run("--dsn", f"{admin_dsn}&user=app", "install", "--yes")
-        assert answer.code == 3, answer.err
-        assert one(admin, "SELECT to_regnamespace('audit') IS NULL")
-        admin.execute("CREATE TABLE public.others (id int PRIMARY KEY)")
-        assert run("--dsn", dsn, "install", "--yes").code == 0
-        answer = run("--dsn", dsn, "enable", "public.others")
-        assert answer.code == 3, answer.err
-        assert "others" in answer.err
-    # nothing of a refused command is left
-    assert run("--dsn", dsn, "plan", "--exit-code").code == 0
 
 
 def test_a_baseline_rather_fails_than_leaves_rows_out(kit_db: Database) -> None:
