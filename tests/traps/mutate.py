@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+LIMIT = 1800
+"""Seconds: the tests have no end where a mutation takes it away, and that is no answer."""
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_name("mutations.toml")
 PROBE = "import pgaudit_kit as kit, pgaudit_kit.resources as r; print(kit.__file__, r.migrations_folder())"
@@ -93,9 +95,19 @@ def run_tests(tree: Path, tests: Sequence[str]) -> str | None:
         *(sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "--no-header", "-p", "no:cacheprovider"),
         *(*tests, "-n", "0"),
     ]
-    ran = subprocess.run(
-        command, cwd=tree, env=environment(tree), capture_output=True, text=True, check=False
-    )
+    try:
+        ran = subprocess.run(
+            command,
+            cwd=tree,
+            env=environment(tree),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        print(f"Nothing came of it in {LIMIT} s: {tests}", file=sys.stderr)
+        return None
     if ran.returncode == 0:
         return ""
     for line in ran.stdout.splitlines():

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.capture.helpers import Audited, controls, enable
 from tests.kit import Kit, run
-from tests.sealing import seal_all, sealed_once
+from tests.sealing import seal, sealed_once
 from tests.servers import Database
 
 
@@ -40,7 +40,7 @@ class Trap:
     def proved(self) -> None:
         """Everything is sealed, once, and verify says yes."""
         self.kit("seal")
-        seal_all(self.db)
+        assert 0 in (seal(self.db) for _ in range(4)), "what is sealed is sealed again and again"
         assert sealed_once(self.db)
         assert self.kit("verify", "--all", "--json").json["verdict"] == "ok"
 
