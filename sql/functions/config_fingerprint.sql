@@ -27,13 +27,15 @@ AS $fn$
         INNER JOIN pg_class AS c ON c.oid = g.tgrelid
         WHERE p.pronamespace = {{ schema_literal }}::regnamespace AND g.tgparentid = 0
             AND NOT (c.relnamespace = {{ schema_literal }}::regnamespace AND c.relispartition)
+            AND NOT (c.relispartition AND p.proname = 'tg_truncate')
         UNION ALL
         -- on partitions of audited tables, which come and go as well
         SELECT json_build_array('clones', bool_and(g.tgenabled = 'A') IS NOT FALSE)::text
         FROM pg_trigger AS g
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
         INNER JOIN pg_class AS c ON c.oid = g.tgrelid
-        WHERE p.pronamespace = {{ schema_literal }}::regnamespace AND g.tgparentid <> 0
+        WHERE p.pronamespace = {{ schema_literal }}::regnamespace
+            AND (g.tgparentid <> 0 OR (c.relispartition AND p.proname = 'tg_truncate'))
             AND c.relnamespace <> {{ schema_literal }}::regnamespace
         UNION ALL
         SELECT json_build_array(

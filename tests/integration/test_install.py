@@ -114,7 +114,8 @@ def test_uninstalling_twice_does_nothing_more(kit: Kit, db: Database):
     assert (catalog_state(db), data_state(db)) == before
 
 
-def test_uninstalling_waits_for_a_seal_at_work(kit: Kit, db: Database):
+def test_uninstalling_waits_for_a_seal_at_work(kit: Kit, db: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pgaudit_kit.db.DDL_ATTEMPTS", 2)
     kit("install", "--yes")
     with connect(db, autocommit=False) as sealer:
         sealer.execute("LOCK TABLE audit.seal_lock IN SHARE UPDATE EXCLUSIVE MODE")
