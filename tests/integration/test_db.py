@@ -43,6 +43,7 @@ def test_connection_is_not_led_astray_by_the_databases_settings(db: Database):
         shown = "SELECT current_setting('search_path'), current_setting('statement_timeout')"
         assert conn.execute(shown).fetchone() == ("pg_catalog, pg_temp", "0")
         assert conn.execute(r"SELECT '\' ").fetchone() == ("\\",)
+        assert conn.execute("SHOW jit").fetchone() == ("off",)  # what is on unless said otherwise
 
 
 def test_target_line_says_where_and_who(db: Database):

@@ -55,6 +55,7 @@ _PINNED = {
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "lock_timeout": "30s",
+    "jit": "off",  # compiling a question about the catalogs takes longer than answering it
 }
 _SET = """
 SELECT pg_catalog.set_config(s.name, s.value, false)
