@@ -17,7 +17,7 @@ from benchmarks.workloads import WORKLOADS
 PROFILES: dict[str, dict[str, Any]] = {
     "quick": {
         "rounds": 2, "other_rounds": 2, "bulk_rounds": 1, "seconds": 0.5, "rows": 5000,
-        "workloads": ["update", "insert", "delete", "bulk"], "connections": [1],
+        "workloads": ["loop", "update", "bulk"], "connections": [1],
     },
     "full": {
         "rounds": 3, "other_rounds": 2, "bulk_rounds": 1, "seconds": 0.5, "rows": 50_000,

@@ -20,10 +20,13 @@ from psycopg import sql
 
 from benchmarks.common import RESULTS, _revision, connect, one
 from benchmarks.contenders import HERE, Contender, Unavailable, run_file
-from benchmarks.measure import Target, run_bulk, run_pgbench
+from benchmarks.direct import LOOP_TIMES, run_bulk, run_loop
+from benchmarks.measure import Target, run_pgbench
 from benchmarks.packages import REQUIREMENTS
 from benchmarks.servers import SETTINGS, Programs, bench_server, standby
 from benchmarks.workloads import WORKLOADS, Workload, copy_rows
+
+LOOP_GROUPS, LOOP_SLICES = 2, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +49,19 @@ class Plan:
         """What this round runs: each workload at each number of connections and each setting."""
         for name in self.workloads:
             workload = WORKLOADS[name]
-            for connections in self.connections or workload.connections:
+            for connections in self.connections_of(workload):
                 if turn < self._rounds(workload, connections):
                     for sync in self.sync:
                         yield workload, connections, sync
 
+    def connections_of(self, workload: Workload) -> Sequence[int]:
+        """How many; statements and procedures that measure the server alone take one."""
+        return (self.connections or workload.connections) if workload.kind == "pgbench" else (1,)
+
     def _rounds(self, workload: Workload, connections: int) -> int:
         if workload.kind == "bulk":
             return self.bulk_rounds
-        main = workload.main and connections == min(self.connections or workload.connections)
+        main = workload.main and connections == min(self.connections_of(workload))
         return self.rounds if main else self.other_rounds
 
 
@@ -124,7 +131,8 @@ def _databases(
     missing = {}
     with psycopg.connect(programs.server.dsn(), autocommit=True) as admin:
         admin.execute("CREATE DATABASE bench_template")
-        deletable = int(40_000 * (plan.seconds + 1.5) * plan.rounds) if "delete" in plan.workloads else 100
+        deletable = int(40_000 * (plan.seconds + 1.5) * plan.rounds) if "delete" in plan.workloads else 0
+        deletable += plan.rounds * LOOP_GROUPS * (LOOP_SLICES + 2) * LOOP_TIMES
         template = programs.server.dsn("bench_template")
         run_file(programs, template, HERE / "sql" / "tables.sql", deletable=deletable)
         with connect(template) as conn:
@@ -153,8 +161,12 @@ def _round(turn: int, targets: Sequence[Target], plan: Plan, taken: Taken) -> No
     rows = copy_rows(plan.rows) if "bulk" in plan.workloads else b""
     for workload, connections, sync in plan.cells(turn):
         began = time.monotonic()
-        first = connections == min(plan.connections or workload.connections)
+        first = connections == min(plan.connections_of(workload))
         takers = [target for target in targets if target.contender.takes(workload.name, first)]
+        if workload.kind == "loop":
+            _loops(turn, takers, taken)
+            _say(f"round {turn + 1}/{plan.rounds}  loop: {time.monotonic() - began:.0f} s")
+            continue
         for target in takers[turn % len(takers) :] + takers[: turn % len(takers)]:
             name = target.contender.name
             where = {"round": turn, "connections": connections, "sync": sync, "contender": name}
@@ -174,6 +186,13 @@ def _round(turn: int, targets: Sequence[Target], plan: Plan, taken: Taken) -> No
             f"round {turn + 1}/{plan.rounds}  {workload.name}, {connections} connections,"
             f" synchronous_commit {sync}: {time.monotonic() - began:.0f} s"
         )
+
+
+def _loops(turn: int, targets: Sequence[Target], taken: Taken) -> None:
+    for group in range(turn * LOOP_GROUPS, (turn + 1) * LOOP_GROUPS):
+        for what, who, figures in run_loop(targets, LOOP_SLICES):
+            where = {"round": group, "connections": 1, "sync": "off", "contender": who}
+            taken.samples.append({"workload": what, **where, **figures})
 
 
 def machine() -> dict[str, Any]:

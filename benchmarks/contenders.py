@@ -15,7 +15,7 @@ from benchmarks.servers import Programs
 from benchmarks.workloads import TABLES, WITH_TENANT
 
 HERE = Path(__file__).parent
-ROW_BY_ROW = ("update", "insert", "delete")
+ROW_BY_ROW = ("loop", "update", "insert", "delete")
 SET_CONTEXT = "SELECT audit.set_context(actor_id => 'u1', action => 'edit', request_id => 'r1');"
 
 
@@ -185,7 +185,7 @@ def contenders(peers: dict[str, Path], peers_file: Path | None = None) -> dict[s
         ),
         Contender(
             name="kit, operations", kind="kit", prepare=_kit('operations = ["delete", "truncate"]'),
-            storage=audit, only=("update", "insert"), note="only delete and truncate are recorded",
+            storage=audit, only=("loop", "update", "insert"), note="only delete and truncate are recorded",
         ),
         Contender(
             name="django-pghistory", kind="package", prepare=_package("django-pghistory"),

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from benchmarks.common import one
 from benchmarks.contenders import Contender
 from benchmarks.process import children, cpu_by_process, cpu_ns
 from benchmarks.servers import Programs
-from benchmarks.workloads import BULK_UPDATE, COLUMNS, Workload
+from benchmarks.workloads import Workload
 
 APPLICATION = "pgaudit_bench"
 Connection = psycopg.Connection[Any]
@@ -248,45 +248,3 @@ def _log(folder: Path) -> list[tuple[float, int]]:
             fields = line.split()
             ends.append((int(fields[4]) + int(fields[5]) / 1e6, int(fields[2])))
     return ends
-
-
-def run_bulk(target: Target, rows: bytes, count: int, sync: str) -> dict[str, dict[str, Any]]:
-    """COPY, UPDATE and DELETE of all rows, each a transaction, in a new session."""
-    figures = {}
-    options = f"-c synchronous_commit={sync}"
-    with psycopg.connect(target.dsn, autocommit=True, options=options) as conn:
-
-        def copy() -> object:
-            with (
-                conn.cursor() as cursor,
-                cursor.copy(f"COPY public.bulk13 (id, {COLUMNS}) FROM STDIN") as stream,
-            ):
-                stream.write(rows)
-            return None
-
-        steps: dict[str, Callable[[], object]] = {
-            "copy": copy,
-            "bulk update": lambda: conn.execute(BULK_UPDATE),
-            "bulk delete": lambda: conn.execute("DELETE FROM public.bulk13"),
-        }
-        for name, step in steps.items():
-            size = target.storage()
-            pid, wal = conn.info.backend_pid, target.wal()
-            server, client, began = cpu_ns(pid), time.thread_time_ns(), time.monotonic()
-            step()
-            took = time.monotonic() - began
-            figures[name] = {
-                "operations": count,
-                "server_us": (cpu_ns(pid) - server) / 1000 / count,
-                "client_us": (time.thread_time_ns() - client) / 1000 / count,
-                "operations_s": count / took,
-                "wal_bytes": (target.wal() - wal) / count,
-            }
-            sealed, sealing_us = target.seal()
-            if sealed:
-                figures[name]["seal_us"] = sealing_us / sealed
-            if target.contender.storage:
-                figures[name]["stored_bytes"] = (target.storage() - size) / count
-            if name != "copy":
-                target.control.execute("VACUUM public.bulk13")
-    return figures

@@ -29,7 +29,9 @@ def draw(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _bars(results: Sequence[Result], figure: str, title: str, file: Path) -> Path:
-    workloads = [name for name in ("update", "insert", "delete") if any(r.cell(name) for r in results)]
+    workloads = [
+        name for name in ("update loop", "insert loop", "delete loop") if any(r.cell(name) for r in results)
+    ]
     canvas, axes = plt.subplots(
         len(results),
         len(workloads),

@@ -23,7 +23,7 @@ class Workload:
     script: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     operations: int = 1
-    kind: Literal["pgbench", "bulk"] = "pgbench"
+    kind: Literal["pgbench", "loop", "bulk"] = "pgbench"
     sealer: bool = False
     connections: tuple[int, ...] = (1,)
     main: bool = False
@@ -57,6 +57,10 @@ _TPCB = (
 WORKLOADS = {
     workload.name: workload
     for workload in (
+        Workload(
+            name="loop", main=True, title="One-row changes in a procedure that commits each", kind="loop",
+            tables=("row13", "ins13", "del13"),
+        ),
         Workload(
             name="update", main=True, title="One-row update a transaction, 13 columns of which two change",
             tables=("row13",), values=_UPDATE[0], script=(_UPDATE[1],), connections=(1, 8, 64),

@@ -78,3 +78,36 @@ CREATE TABLE public.pgbench_history (
 INSERT INTO public.pgbench_branches SELECT i, 0, '' FROM generate_series(1, 64) AS i;
 INSERT INTO public.pgbench_tellers SELECT i, (i - 1) / 10 + 1, 0, '' FROM generate_series(1, 640) AS i;
 INSERT INTO public.pgbench_accounts SELECT i, (i - 1) / 1000 + 1, 0, '' FROM generate_series(1, 64000) AS i;
+
+-- One-row changes, each a transaction, without a client between them: loop_update(150) makes 150.
+CREATE PROCEDURE public.loop_update(p_times int)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    FOR n IN 1..p_times LOOP
+        UPDATE public.row13 SET c = c + 1, a = 'value ' || (c + n) WHERE id = n * 7 % 2000 + 1;
+        COMMIT;
+    END LOOP;
+END;
+$$;
+CREATE PROCEDURE public.loop_insert(p_times int)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    FOR n IN 1..p_times LOOP
+        INSERT INTO public.ins13 (tenant_id, a, b, c, d, e, f, g, h, i, j, k)
+        VALUES (n % 10, 'text a ' || n, repeat('x', 50), n, n, 1.5, now(), true, 'h', '2026-01-01', 1, 'k');
+        COMMIT;
+    END LOOP;
+END;
+$$;
+CREATE PROCEDURE public.loop_delete(p_times int)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    FOR n IN 1..p_times LOOP
+        DELETE FROM public.del13 WHERE id = (SELECT nextval('public.del13_next'));
+        COMMIT;
+    END LOOP;
+END;
+$$;
