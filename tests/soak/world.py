@@ -91,7 +91,10 @@ class World:
     def start(self) -> None:
         """Starts the server."""
         # what was told to be committed must survive a crash
-        settings = {"synchronous_commit": "on", "shared_buffers": "64MB", "autovacuum": "on"}
+        settings = {
+            "synchronous_commit": "on", "shared_buffers": "64MB", "autovacuum": "on",
+            "max_prepared_transactions": "100",
+        }  # fmt: skip
         self._stack.enter_context(self.place.running(self.cluster, settings))
         self.down = False
 
