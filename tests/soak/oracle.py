@@ -33,7 +33,7 @@ LEAVES = """
         AND (SELECT count(*) FROM pg_policy AS l WHERE l.polrelid = c.oid)
             = (SELECT count(*) FROM pg_policy AS l WHERE l.polrelid = p.oid)
         AND (SELECT array_agg(g.tgname ORDER BY g.tgname) FROM pg_trigger AS g
-            WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND NOT g.tgisinternal)
+            WHERE g.tgrelid = c.oid AND g.tgenabled = 'A' AND (NOT g.tgisinternal OR g.tgparentid <> 0))
             @> '{append_only_row,append_only_truncate}'
     )
 """
