@@ -45,7 +45,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
                 kit("enable", "public.doc")
                 conn.execute("SELECT audit.seal()")
                 conn.execute("INSERT INTO public.doc VALUES (1)")
-            standby = room.base_backup(primary, "standby", "--write-recovery-conf")
+            standby = room.standby(primary, "standby")
         yield Pair(room, primary, standby)
 
 

@@ -38,7 +38,7 @@ def timelines(conn: Connection) -> list[int]:
 def test_a_standby_reads_then_takes_over(primary: Primary) -> None:
     with connected(primary.cluster) as source:
         seal_all(source)
-        standby = primary.place.base_backup(primary.cluster, "standby", "--write-recovery-conf")
+        standby = primary.place.standby(primary.cluster, "standby")
         with primary.place.running(standby), connected(standby) as conn:
             work(source, 50)
             seal(source)
@@ -119,7 +119,7 @@ def test_conflicts_with_recovery_are_no_findings(primary: Primary) -> None:
     """The standby gives way at once: to a lock of the primary's that verify waits for, and that it holds."""
     settings = {"max_standby_streaming_delay": "0", "hot_standby_feedback": "on"}
     with connected(primary.cluster) as source:
-        standby = primary.place.base_backup(primary.cluster, "conflicts", "--write-recovery-conf")
+        standby = primary.place.standby(primary.cluster, "conflicts")
         with primary.place.running(standby, settings), connected(standby) as conn:
             work(source, 90)
             seal_all(source)

@@ -68,6 +68,16 @@ class Place:
         )  # fmt: skip
         return cluster
 
+    def standby(self, source: Cluster, name: str) -> Cluster:
+        """A physical copy that follows its source once it runs.
+
+        What pg_basebackup writes for that names each option of its libpq; a server may have an older one.
+        """
+        cluster = self.base_backup(source, name, "--write-recovery-conf")
+        with (cluster.data_dir / "postgresql.auto.conf").open("a", encoding="utf-8") as config:
+            config.write(f"primary_conninfo = 'user=postgres host={source.socket_dir}'\n")
+        return cluster
+
 
 @contextlib.contextmanager
 def place(binaries: Binaries) -> Iterator[Place]:
