@@ -220,9 +220,10 @@ def test_somebody_elses_maintenance_makes_guarded_partitions(partman: Case) -> N
     with connect(partman.db) as other:
         other.execute("SET timezone = 'UTC'")
         other.execute("CALL partman.run_maintenance_proc()")
-    assert len(names(partman.db)) == len(before) + 2 * len(PARENTS)
+    made = len(names(partman.db)) - len(before)
+    assert made >= 2 * len(PARENTS)  # one more each after noon: pg_partman rounds days
     stamped = "SELECT count(*) FROM audit.change_events WHERE new_values ->> 'kind' = 'partition-stamped'"
-    assert one(partman.db, stamped) == 2 * len(PARENTS)
+    assert one(partman.db, stamped) == made
     partman.check()
 
 
@@ -233,8 +234,9 @@ def test_without_the_ddl_watch_doctor_sees_an_unguarded_partition_and_apply_guar
         partman.db.execute(f"ALTER EVENT TRIGGER pgaudit_kit_audit_{name} DISABLE")
     partman.db.execute("UPDATE partman.part_config SET premake = 8 WHERE parent_table LIKE 'audit.%'")
     partman.db.execute("SELECT partman.run_maintenance('audit.change_events', p_jobmon := false)")
-    (leaf,) = unguarded(partman.db)
-    assert leaf in partman.kit("doctor", code=1).out
+    leaves = unguarded(partman.db)
+    said = partman.kit("doctor", code=1).out
+    assert leaves and all(leaf in said for leaf in leaves)
     partman.kit("apply", "--yes")
     assert unguarded(partman.db) == []
 

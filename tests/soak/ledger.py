@@ -61,9 +61,9 @@ class Ledger:
         """A transaction that has begun."""
         transaction = Transaction(xid, writer, mark)
         with self._lock:
-            # of what a crash cut short before anything of it was written, the number is used again
+            # the number of what left nothing durable, a rollback too, is used again after a crash
             lost = self.transactions.get(xid)
-            assert lost is None or lost.outcome is None, f"transaction {xid} began twice"
+            assert lost is None or lost.outcome != "committed", f"transaction {xid} began twice"
             self.transactions[xid] = transaction
         return transaction
 

@@ -10,7 +10,7 @@ from pgaudit_kit.server.postmaster import wait_until
 from tests.sealing import one
 from tests.servers import find_servers
 from tests.soak.keepers import Resolver
-from tests.soak.ledger import inserted
+from tests.soak.ledger import Ledger, inserted
 from tests.soak.oracle import compare, resolve
 from tests.soak.world import World, made
 from tests.soak.writers import Writer
@@ -51,3 +51,11 @@ def test_the_oracle_tells_what_is_missing_and_what_is_too_much(world: World):
     world.stop.set()
     world.writers_done.set()
     resolver.join()
+
+
+def test_a_number_comes_back_after_a_crash_unless_its_transaction_committed():
+    ledger = Ledger()
+    for outcome in (None, "aborted", "committed"):
+        ledger.open(7, "writer-1", "").outcome = outcome
+    with pytest.raises(AssertionError, match="began twice"):
+        ledger.open(7, "writer-2", "")
