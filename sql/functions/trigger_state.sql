@@ -27,6 +27,16 @@ AS $fn$
             )
             AND p.pronamespace = {{ schema_literal }}::regnamespace
         UNION ALL
+        -- a statement on its parent fires no statement triggers of a table
+        SELECT format('below %s', h.inhparent::regclass)
+        FROM pg_inherits AS h
+        WHERE h.inhrelid = p_relation AND EXISTS (
+            SELECT FROM pg_trigger AS g
+            INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
+            WHERE g.tgrelid = p_relation AND p.pronamespace = {{ schema_literal }}::regnamespace
+                AND num_nonnulls(g.tgoldtable, g.tgnewtable) > 0
+        )
+        UNION ALL
         SELECT format('rule %I %s', r.rulename, r.ev_enabled)
         FROM pg_rewrite AS r
         WHERE r.ev_class = p_relation AND r.ev_type <> '1'

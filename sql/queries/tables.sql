@@ -6,6 +6,20 @@ SELECT
     c.relname AS name,
     c.relkind::text AS kind,
     c.relpersistence::text AS persistence,
+    EXISTS (SELECT FROM pg_inherits AS h WHERE c.oid IN (h.inhrelid, h.inhparent)) AS related,
+    (
+        SELECT coalesce(json_agg(json_build_object(
+            'name', g.tgname, 'by_row', g.tgtype & 1 = 1, 'operations', array_remove(ARRAY[
+                CASE WHEN g.tgtype & 4 <> 0 THEN 'insert' END,
+                CASE WHEN g.tgtype & 8 <> 0 THEN 'delete' END,
+                CASE WHEN g.tgtype & 16 <> 0 THEN 'update' END
+            ], NULL)
+        ) ORDER BY g.tgname), '[]')
+        FROM pg_trigger AS g
+        INNER JOIN pg_proc AS f ON f.oid = g.tgfoid
+        WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 66 = 0 -- neither BEFORE nor INSTEAD OF
+            AND f.pronamespace IS DISTINCT FROM to_regnamespace({{ schema_literal }})
+    ) AS triggers,
     (
         SELECT r.rolname FROM pg_roles AS r WHERE r.oid = c.relowner AND c.relkind = 'p' AND NOT r.rolsuper
     ) AS partitioner,

@@ -39,8 +39,12 @@ FROM (
             WHEN e.event_id < 1 OR e.event_id > %(last_event_id)s THEN 'event-id'
             WHEN e.operation IN ('I', 'U', 'D', 'T', 'B', 'C') IS NOT TRUE THEN 'operation'
             WHEN e.operation <> 'C' AND num_nulls(e.table_id, e.table_version) > 0 THEN 'table'
+            -- an INSERT that was recorded by statement knows no row_xmin
             WHEN e.operation IN ('I', 'U') AND (
-                e.row_xmin IS NULL
+                (e.row_xmin IS NULL AND NOT (
+                    e.operation = 'I'
+                    AND e.table_id::bigint << 32 | e.table_version = ANY (%(bulk)s::bigint[])
+                ))
                 OR (e.row_xmin::text::bigint - e.transaction_id) & 4294967295 >= 2147483648
             ) THEN 'row-xmin'
             WHEN e.transaction_id < 3 THEN 'transaction-id'

@@ -4,6 +4,7 @@ SELECT
     v.table_id,
     v.table_version,
     format('%%I.%%I', v.schema_name, v.table_name) AS name,
+    v.bulk,
     CASE WHEN jsonb_typeof(v.columns) = 'array' THEN EXISTS (
         SELECT FROM jsonb_array_elements(v.columns) AS c (description)
         WHERE c.description ->> 'recorded' = 'personal'

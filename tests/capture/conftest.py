@@ -12,11 +12,10 @@ from tests.servers import Database
 Audit = Callable[..., Audited]
 
 
-@pytest.fixture(params=MODES)
-def mode(request: pytest.FixtureRequest) -> str:
-    """Which function records: the specialised one or the generic one."""
-    name: str = request.param
-    return name
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Which function records: the specialised one or the generic one, or what the module's IN_MODES says."""
+    if "mode" in metafunc.fixturenames:
+        metafunc.parametrize("mode", getattr(metafunc.module, "IN_MODES", MODES))
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def audited(kit_db: Database, mode: str) -> Audit:
 
     def make(ddl: str, *options: str, table: str = "public.t") -> Audited:
         kit_db.execute(ddl.encode())
-        enable(kit_db, table, *options)
+        enable(kit_db, table, *options, *(["--bulk"] if mode.startswith("bulk") else []))
         return Audited(kit_db, table, mode)
 
     return make

@@ -19,6 +19,8 @@ from tests.servers import Database
 
 MODES = ("specialised", "generic")
 """Which of the two functions records; both must record the same bytes."""
+BULK_MODES = ("bulk", "bulk generic")
+"""The same of a table whose INSERT and DELETE are recorded by statement."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,13 @@ class Audited:
 
     def as_mode(self) -> None:
         """Put the generic function in place, where that is the mode."""
-        if self.mode == "generic":
+        if self.mode.endswith("generic"):
             self.db.execute(
                 "SELECT audit.use_generic_capture(table_id, table_version) FROM audit.audited_tables"
                 " WHERE table_id = %s",
                 [self.table_id],
             )
-        elif self.mode == "unguarded":
+        elif self.mode.endswith("unguarded"):
             self.db.execute(unguarded(self.db, self.table).encode())
 
     def seen(self) -> None:
@@ -134,10 +136,12 @@ def unguarded(db: Database, table: str) -> str:
     registered = registered_for(found, installation.registered)
     assert registered is not None
     declared = from_registry(registered, found)
-    spec = spec_of(declared, found, registered, table_id=registered.table_id, specialised=False)
-    name = f"tg_capture_{spec.table_id}"
-    (unit,) = [unit for unit in capture_units(templates, spec) if unit.objects[0].name == name]
-    return f"SET ROLE {Roles().owner};\n{unit.sql};\nRESET ROLE"
+    spec = spec_of(
+        declared, found, registered, schema="audit", table_id=registered.table_id, specialised=False
+    )
+    names = (f"tg_capture_{spec.table_id}", f"tg_bulk_{spec.table_id}")
+    units = [unit.sql for unit in capture_units(templates, spec) if unit.objects[0].name in names]
+    return f"SET ROLE {Roles().owner};\n{'; '.join(units)};\nRESET ROLE"
 
 
 def events(db: Database, after: int = 0, oid: int | None = None, *, control: bool = False) -> list[Event]:

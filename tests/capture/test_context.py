@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from tests.capture.conftest import Audit
-from tests.capture.helpers import Audited, Event, enable
+from tests.capture.helpers import BULK_MODES, MODES, Audited, Event, enable
 from tests.servers import Database, connect
+
+IN_MODES = MODES + BULK_MODES
 
 TABLE = "CREATE TABLE public.t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text)"
 WRITE = "INSERT INTO public.t (a) VALUES ('x')"

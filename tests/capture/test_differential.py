@@ -1,6 +1,7 @@
 """The specialised function, the generic one, and the one without a DDL watch record the same bytes.
 
-So does a baseline. Each table is written to under session settings of its own: none of them may show.
+So do those that record by statement, and so does a baseline. Each table is written to under session
+settings of its own: none of them may show.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "standard_conforming_strings": ("on", "off"),
 }
 EXAMPLES = max(20, (settings.default or settings()).max_examples // 4)
-MODES = ("specialised", "generic", "unguarded")
+MODES = ("specialised", "generic", "unguarded", "bulk", "bulk generic", "bulk unguarded")
 OPTIONS = {
     "plain": (),
     "declared": (
@@ -51,13 +52,15 @@ class Twins:
         self.tables: list[Audited] = []
         for mode in MODES:
             declared = ", ".join(f"{quoted(name)} {kind}" for name, (kind, _) in self.columns.items())
+            name = mode.replace(" ", "_")
             db.execute(
-                f"CREATE TABLE public.{mode} (gone int, id int, {declared},"
+                f"CREATE TABLE public.{name} (gone int, id int, {declared},"
                 " doubled text GENERATED ALWAYS AS (upper(short)) STORED, PRIMARY KEY (id))".encode()
             )
-            db.execute(f"ALTER TABLE public.{mode} DROP COLUMN gone".encode())
-            enable(db, f"public.{mode}", *OPTIONS[variant])
-            self.tables.append(Audited(db, f"public.{mode}", mode))
+            db.execute(f"ALTER TABLE public.{name} DROP COLUMN gone".encode())
+            bulk = ["--bulk"] if mode.startswith("bulk") else []
+            enable(db, f"public.{name}", *OPTIONS[variant], *bulk)
+            self.tables.append(Audited(db, f"public.{name}", mode))
 
     def run(self, statement: str, values: list[Any], session: dict[str, tuple[str, ...]]) -> None:
         """The statement on each table, each under the session settings that are its turn."""
@@ -106,7 +109,10 @@ def rows_of(twins: Twins) -> st.SearchStrategy[dict[str, Any]]:
 
 
 SESSION = st.fixed_dictionaries(
-    {name: st.permutations((values * 3)[:3]).map(tuple) for name, values in SESSIONS.items()}
+    {
+        name: st.permutations((values * len(MODES))[: len(MODES)]).map(tuple)
+        for name, values in SESSIONS.items()
+    }
 )
 
 

@@ -7,8 +7,10 @@ import hashlib
 import pytest
 
 from tests.capture.conftest import Audit
-from tests.capture.helpers import MODES, Audited, enable, one
+from tests.capture.helpers import BULK_MODES, MODES, Audited, enable, one
 from tests.servers import Database
+
+IN_MODES = MODES + BULK_MODES
 
 GROWING = "[" + ",".join(["1e131000"] * 2500) + "]"
 """Some 20 kB of jsonb, 320 MB of text."""

@@ -8,8 +8,10 @@ import json
 import pytest
 
 from tests.capture.conftest import Audit
-from tests.capture.helpers import Audited, enable, quoted
+from tests.capture.helpers import BULK_MODES, MODES, Audited, enable, quoted
 from tests.servers import Database
+
+IN_MODES = MODES + BULK_MODES
 
 NAMES = [
     "plain",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.capture.conftest import Audit
-from tests.capture.helpers import events
+from tests.capture.helpers import BULK_MODES, MODES, events
 from tests.servers import Database, connect
+
+IN_MODES = MODES + BULK_MODES
 
 TABLE = "CREATE TABLE public.t (id int PRIMARY KEY, a text)"
 

@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from tests.capture.conftest import Audit
-from tests.capture.helpers import Audited, enable, one
+from tests.capture.helpers import BULK_MODES, MODES, Audited, enable, one
 from tests.servers import Database, connect
+
+IN_MODES = MODES + BULK_MODES
 
 LONG = "é" * 101
 DIGEST = "sha256:" + hashlib.sha256(LONG.encode()).hexdigest()

@@ -108,4 +108,24 @@ UNGUARDED = spec(
     specialised=False,
 )
 
-CAPTURED = {"plain": PLAIN, "everything": EVERYTHING, "setting": SETTING, "unguarded": UNGUARDED}
+BULK = spec(
+    PLAIN.table, bulk=True, by_statement=("insert", "delete"), tenant_kind="value", tenant_name="acme"
+)
+BULK_EVERYTHING = spec(
+    table(EVERYTHING.table.name, EVERYTHING.table.columns, ("id",)),
+    **{
+        name: getattr(EVERYTHING, name)
+        for name in ("tenant_kind", "tenant_attnum", "subject_attnum", "key", "excluded", "personal")
+    },
+    bulk=True,
+    by_statement=("delete",),
+)
+
+CAPTURED = {
+    "plain": PLAIN,
+    "everything": EVERYTHING,
+    "setting": SETTING,
+    "unguarded": UNGUARDED,
+    "bulk": BULK,
+    "bulk_everything": BULK_EVERYTHING,
+}

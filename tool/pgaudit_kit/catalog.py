@@ -10,7 +10,15 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from pgaudit_kit.db import Connection
-from pgaudit_kit.model import Column, Installation, InstalledObject, ObjectId, RegisteredTable, Table
+from pgaudit_kit.model import (
+    AfterTrigger,
+    Column,
+    Installation,
+    InstalledObject,
+    ObjectId,
+    RegisteredTable,
+    Table,
+)
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render.templates import Roles, Templates
 
@@ -137,6 +145,11 @@ def _table(row: dict[str, Any]) -> Table:
         kind=row["kind"],
         persistence=row["persistence"],
         partitioner=row["partitioner"],
+        related=row["related"],
+        triggers=tuple(
+            AfterTrigger(trigger["name"], trigger["by_row"], tuple(trigger["operations"]))
+            for trigger in row["triggers"]
+        ),
         fingerprint=row["fingerprint"],
         columns=tuple(Column(**column) for column in row["columns"]),
         primary_key=tuple(row["primary_key"]),

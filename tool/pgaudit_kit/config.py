@@ -104,6 +104,7 @@ class TableConfig(_Strict, frozen=True, kw_only=True, dict=True):
     subject: str | None = None
     operations: tuple[Operation, ...] = OPERATIONS
     key: tuple[str, ...] = ()
+    bulk: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a bad name, repeated entries and entries that contradict each other."""

@@ -151,6 +151,8 @@ def _entry(table: TableConfig) -> Table:
         entry.add("operations", list(table.operations))
     if table.key:
         entry.add("key", list(table.key))
+    if table.bulk:
+        entry.add("bulk", table.bulk)
     return entry
 
 

@@ -30,6 +30,15 @@ class Column:
     """'' none, 's' stored, 'v' virtual (PostgreSQL 18)."""
 
 
+@dataclass(frozen=True, slots=True)
+class AfterTrigger:
+    """A trigger of the application that fires after a change."""
+
+    name: str
+    by_row: bool
+    operations: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table that is or may be audited."""
@@ -47,6 +56,10 @@ class Table:
     """All partitions below it, at every level."""
     partitioner: str | None = None
     """Who makes its partitions and is no superuser: the owner of a partitioned table."""
+    related: bool = False
+    """Whether it is a partition, or inherits, or is inherited from."""
+    triggers: tuple[AfterTrigger, ...] = ()
+    """AFTER triggers that are not the kit's."""
 
     def column(self, name: str) -> Column | None:
         """The column of this name."""
@@ -77,6 +90,11 @@ class RegisteredTable:
     """Its name as of that version."""
     numbers: dict[str, int]
     """Its columns' attnums as of that version, by name."""
+
+    @property
+    def bulk(self) -> bool:
+        """Whether INSERT and DELETE are recorded by statement."""
+        return bool(self.declaration.get("bulk"))
 
     def current_attnum(self, table: Table, attnum: int | None) -> int | None:
         """The number that a registered column has now; says what sql/functions/current_attnums.sql says."""

@@ -121,6 +121,10 @@ class Literal(_Quoted):
         return self.sql
 
 
+CAPTURE_FUNCTIONS = ("capture", "generic", "bulk", "bulk_generic")
+"""Kinds of functions that an audited table has: tg_<kind>_<table_id>."""
+
+
 def context_setting(schema: str) -> str:
     """The custom setting in which one installation keeps its context, valid as an unquoted name."""
     if re.fullmatch(r"[a-z_][a-z0-9_]{0,30}", schema):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal as Choice
 
 from pgaudit_kit.model import InstalledObject, ObjectId
-from pgaudit_kit.names import Ident, QualifiedName
+from pgaudit_kit.names import CAPTURE_FUNCTIONS, Ident, QualifiedName
 from pgaudit_kit.render import Roles, Unit
 
 Operation = Choice["create", "replace", "drop", "change"]
@@ -19,7 +19,7 @@ _DONE: Mapping[Operation, str] = {
     "change": "changed",
     "drop": "dropped",
 }
-_CAPTURE = re.compile(r"tg_(capture|generic)_\d+")
+_CAPTURE = re.compile(rf"tg_({'|'.join(CAPTURE_FUNCTIONS)})_\d+")
 _HALF = 32
 _STAMP = re.compile(r"\s*\[pgaudit-kit sha256:([0-9a-f]{64})(?: on (\d+))?\]\s*\Z")
 

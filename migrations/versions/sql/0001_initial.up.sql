@@ -88,7 +88,7 @@ COMMENT ON COLUMN {{ audit }}.audited_tables.table_id IS 'Number of the table in
 COMMENT ON COLUMN {{ audit }}.audited_tables.relation IS 'The table; 0 once it is dropped.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.enabled IS 'Whether it is audited now.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.table_version IS 'Newest row of table_versions for it.';
-COMMENT ON COLUMN {{ audit }}.audited_tables.declaration IS 'What was declared, with column names: tenant, exclude, personal, subject, operations, key.';
+COMMENT ON COLUMN {{ audit }}.audited_tables.declaration IS 'What was declared, with column names: tenant, exclude, personal, subject, operations, key, bulk.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.key_attnums IS 'Columns of the record key, in key order.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.excluded_attnums IS 'Columns that are not recorded.';
 COMMENT ON COLUMN {{ audit }}.audited_tables.personal_attnums IS 'Columns whose values go to personal_values.';
@@ -132,6 +132,7 @@ CREATE TABLE {{ audit }}.table_versions (
     key_columns text[] NOT NULL,
     fingerprint text NOT NULL,
     recorded_at timestamptz NOT NULL,
+    bulk boolean NOT NULL,
     CONSTRAINT table_versions_table_id_table_version_pk PRIMARY KEY (table_id, table_version),
     CONSTRAINT table_versions_table_id_fk FOREIGN KEY (table_id)
     REFERENCES {{ audit }}.audited_tables (table_id)
@@ -145,6 +146,7 @@ COMMENT ON COLUMN {{ audit }}.table_versions.columns IS 'Its columns then: attnu
 COMMENT ON COLUMN {{ audit }}.table_versions.key_columns IS 'Columns of the record key, in key order.';
 COMMENT ON COLUMN {{ audit }}.table_versions.fingerprint IS 'Column fingerprint of that definition.';
 COMMENT ON COLUMN {{ audit }}.table_versions.recorded_at IS 'When the version was recorded.';
+COMMENT ON COLUMN {{ audit }}.table_versions.bulk IS 'Whether INSERT and DELETE were recorded by statement, which knows no row_xmin.';
 CREATE SEQUENCE {{ audit }}.event_id_seq AS bigint CACHE 1;
 CREATE TABLE {{ audit }}.change_events (
     event_id bigint NOT NULL,

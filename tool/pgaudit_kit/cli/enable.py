@@ -32,6 +32,7 @@ from pgaudit_kit.names import QualifiedName
     help="What is recorded, separated by commas.",
 )
 @click.option("--key", metavar="C", multiple=True, help="A column of the key, where there is no primary key.")
+@click.option("--bulk", is_flag=True, help="Record INSERT and DELETE by statement, for mass loads.")
 @click.option("--baseline", is_flag=True, help="Record an event for each row that is there already.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @output_options
@@ -67,6 +68,7 @@ def _declare(name: QualifiedName, options: dict[str, Any]) -> TableConfig:
         "personal": list(options["personal"]),
         "operations": [word.strip() for word in options["operations"].split(",") if word.strip()],
         "key": list(options["key"]),
+        "bulk": options["bulk"],
     }
     if tenant:
         raw["tenant"] = tenant

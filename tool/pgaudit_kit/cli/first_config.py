@@ -47,6 +47,7 @@ personal = {personal}
 # subject = "author_id"     # the column that tells whose data that is; default: none
 # operations = ["insert", "update", "delete", "truncate"]
 # key = []                  # columns that identify a row, only where there is no primary key
+# bulk = false              # true: INSERT and DELETE are recorded by statement, for tables with mass loads
 """
 
 

@@ -9,8 +9,9 @@ from pgaudit_kit import names
 from pgaudit_kit.doctor.model import Finding, Row, check, fail, ok, warn
 from pgaudit_kit.doctor.source import Source
 from pgaudit_kit.model import RegisteredTable, Table
-from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.names import CAPTURE_FUNCTIONS, QualifiedName
 from pgaudit_kit.plan import Change
+from pgaudit_kit.render.bulk import by_statement
 
 APPLY = "Run `pgaudit-kit apply`; `pgaudit-kit plan` shows what it would do."
 ROW_OPERATIONS = {"insert", "update", "delete"}
@@ -69,8 +70,9 @@ def triggers(audited: Audited) -> list[Finding]:
 
 def _expected(schema: str, row: RegisteredTable, table: Table) -> Iterator[tuple[QualifiedName, str, str]]:
     operations = set(row.declaration["operations"])
-    kinds = []
-    if operations & ROW_OPERATIONS:
+    bulk = by_statement(schema, table, operations) if row.bulk else ()
+    kinds = [(f"bulk_{kind}", f"tg_bulk_{row.table_id}") for kind in bulk]
+    if operations & ROW_OPERATIONS - set(bulk):
         kinds.append(("row", f"tg_capture_{row.table_id}"))
     if "truncate" in operations:
         kinds.append(("truncate", "tg_truncate"))
@@ -114,7 +116,7 @@ def objects(drift: Drift) -> list[Finding]:
     """Functions and the like against the digests in their comments."""
     if drift.error:
         return [fail(f"The registry no longer fits the database: {drift.error}", APPLY)]
-    standing_in = {f"tg_{kind}_{table_id}" for table_id in drift.stand_ins for kind in ("capture", "generic")}
+    standing_in = {f"tg_{kind}_{table_id}" for table_id in drift.stand_ins for kind in CAPTURE_FUNCTIONS}
     findings = [
         fail(f"{change.kind} {change.target}: {_reason(change)}.", APPLY)
         for change in drift.changes

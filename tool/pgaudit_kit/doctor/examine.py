@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from pgaudit_kit.db import kit_error
-from pgaudit_kit.doctor import capture, dropped, log, managers, replication, server
+from pgaudit_kit.doctor import bulk, capture, dropped, log, managers, replication, server
 from pgaudit_kit.doctor.model import Check, Finding, Result, fail, ok, warn
 from pgaudit_kit.doctor.source import Source
 from pgaudit_kit.errors import KitError
@@ -26,6 +26,7 @@ CHECKS: tuple[Check[Any], ...] = (
     capture.definitions,
     capture.descendants,
     capture.capture,
+    bulk.bulk,
     capture.configuration,
     dropped.made_anew_tables,
     capture.unlogged,

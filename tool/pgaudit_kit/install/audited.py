@@ -12,7 +12,7 @@ from pgaudit_kit.db import Connection
 from pgaudit_kit.install.settings import json_constant
 from pgaudit_kit.install.tables import declaration
 from pgaudit_kit.model import Installation, InstalledObject, RegisteredTable
-from pgaudit_kit.names import Ident
+from pgaudit_kit.names import CAPTURE_FUNCTIONS, Ident
 from pgaudit_kit.plan import Change, unit_changes
 from pgaudit_kit.render import CaptureSpec, Templates, Unit
 from pgaudit_kit.render.capture import smallint, smallints
@@ -153,7 +153,7 @@ def objects_of(
     tables = [target.spec.table for target in targets]
     tables += read_tables(conn, templates, oids=[row.relation for row in ended])
     relations = {name for table in tables for name in (table.name, *table.partitions)}
-    functions = {f"tg_{kind}_{table_id}" for kind in ("capture", "generic") for table_id in ids}
+    functions = {f"tg_{kind}_{table_id}" for kind in CAPTURE_FUNCTIONS for table_id in ids}
     return tuple(
         item
         for item in installation.objects

@@ -28,6 +28,7 @@ from pgaudit_kit.names import Ident, QualifiedName
 from pgaudit_kit.partition_manager import Choice, choose, read_manager
 from pgaudit_kit.plan import Change, Plan, drop_changes, unit_changes
 from pgaudit_kit.render import Templates, Unit, capture_units, kit_units
+from pgaudit_kit.render.bulk import kept_by_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
         changes += _guards(conn, templates, installation, units, changes)
         jobs, job_notes = job_changes(conn, templates, create=wanted.schedule)
         changes += jobs
-    notes = _notes(installation, targets) + choice.notes + job_notes
+    notes = _notes(schema, installation, targets) + choice.notes + job_notes
     if wanted.config is None and not wanted.single_tables:
         notes += tuple(
             f"{name.display} was dropped while audited; the table that has its name now is not audited."
@@ -161,6 +162,7 @@ def _targets(
             item.config,
             table,
             registered,
+            schema=templates.schema,
             table_id=registered.table_id if registered else next_id,
             specialised=installation.event_triggers_allowed,
             at=place,
@@ -249,7 +251,7 @@ def _ended(installation: Installation, targets: list[Target], wanted: Wanted) ->
     ]
 
 
-def _notes(installation: Installation, targets: list[Target]) -> tuple[str, ...]:
+def _notes(schema: str, installation: Installation, targets: list[Target]) -> tuple[str, ...]:
     notes = []
     if not installation.event_triggers_allowed:
         notes.append(
@@ -260,6 +262,12 @@ def _notes(installation: Installation, targets: list[Target]) -> tuple[str, ...]
         f"{target.spec.table.name.display} is unlogged: a crash empties it without an event."
         for target in targets
         if target.spec.table.persistence == "u"
+    ]
+    notes += [
+        note
+        for target in targets
+        if target.spec.bulk
+        for note in kept_by_row(schema, target.spec.table, target.spec.operations)
     ]
     return tuple(notes)
 

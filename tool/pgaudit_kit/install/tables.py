@@ -10,6 +10,7 @@ from pgaudit_kit.errors import AbsentTable, ConfigError, NoPrimaryKey
 from pgaudit_kit.model import Column, RegisteredTable, Table
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render import CaptureSpec
+from pgaudit_kit.render.bulk import by_statement
 
 _REFUSED = {
     "v": ("a view", "Audit the tables that it reads."),
@@ -23,6 +24,7 @@ def spec_of(
     table: Table | None,
     registered: RegisteredTable | None,
     *,
+    schema: str,
     table_id: int,
     specialised: bool,
     at: str | None = None,
@@ -53,6 +55,8 @@ def spec_of(
         personal=tuple(sorted(numbers.all("personal", declared.personal))),
         operations=tuple(operation for operation in OPERATIONS if operation in declared.operations),
         specialised=specialised,
+        bulk=declared.bulk,
+        by_statement=by_statement(schema, table, declared.operations) if declared.bulk else (),
     )
     return _with_version(draft, registered)
 
@@ -77,6 +81,12 @@ def _usable(declared: TableConfig, table: Table | None, at: str | None) -> Table
             f"{name} is a temporary table; it cannot be audited.",
             at=at,
             hint="It ends with its session. Audit the table that its rows go to.",
+        )
+    if declared.bulk and (table.kind == "p" or table.related):
+        raise ConfigError(
+            f"{name} has partitions, children or parents; it cannot be bulk.",
+            at=at,
+            hint="Statements on a parent fire no triggers of its children for them. Declare it without bulk.",
         )
     return table
 
@@ -132,6 +142,7 @@ def _same_definition(spec: CaptureSpec, registered: RegisteredTable) -> bool:
         and registered.key_attnums == spec.key
         and registered.excluded_attnums == spec.excluded
         and registered.personal_attnums == spec.personal
+        and registered.bulk == spec.bulk
     )
 
 
@@ -148,6 +159,7 @@ def declaration(
         "subject": declared.subject,
         "operations": list(spec.operations),
         "key": list(declared.key),
+        "bulk": declared.bulk,
     }
 
 
@@ -175,6 +187,7 @@ def from_registry(registered: RegisteredTable, table: Table) -> TableConfig:
         subject=subject.name if subject else None,
         operations=tuple(said["operations"]),
         key=names(registered.key_attnums) if said["key"] else (),
+        bulk=registered.bulk,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from pgaudit_kit import names
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
+from pgaudit_kit.render.bulk import bulk_units
 from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, pins
 from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
 from pgaudit_kit.render.units import Unit
@@ -36,6 +37,16 @@ class CaptureSpec:
     operations: tuple[str, ...]
     specialised: bool
     """False where no event trigger would swap a function made for the columns as they are."""
+    bulk: bool = False
+    """Whether INSERT and DELETE may be recorded by statement."""
+    by_statement: tuple[str, ...] = ()
+    """The operations that are."""
+
+    @property
+    def row_operations(self) -> tuple[str, ...]:
+        """What is recorded by row."""
+        wanted = set(self.operations) - set(self.by_statement)
+        return tuple(operation for operation in ROW_OPERATIONS if operation in wanted)
 
     @property
     def key_is_personal(self) -> bool:
@@ -47,11 +58,12 @@ def capture_units(templates: Templates, spec: CaptureSpec) -> list[Unit]:
     """The functions of the table, then its triggers."""
     units = []
     capture = f"tg_capture_{spec.table_id}"
-    if set(spec.operations) & set(ROW_OPERATIONS):
+    if spec.row_operations:
         if spec.specialised:
             units.append(_function(templates, spec, f"tg_generic_{spec.table_id}", generic=True))
         units.append(_function(templates, spec, capture, generic=not spec.specialised))
         units.append(_row_trigger(templates.schema, spec, capture))
+    units += bulk_units(templates, spec, _common_values(templates.schema, spec) | {"shape": _shape_sql(spec)})
     if "truncate" in spec.operations:
         for relation in (spec.table.name, *spec.table.partitions):
             units += _truncate_triggers(templates.schema, spec, relation)
@@ -104,7 +116,7 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
     columns = column_changes(spec)
     return {
         "pins": pins(spec.table),
-        "shape": Sql(f"{Literal(msgspec.json.encode(_shape(spec)).decode()).sql}::jsonb"),
+        "shape": _shape_sql(spec),
         "old": old,
         "new": new,
         "columns": columns,
@@ -114,6 +126,10 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "subject": spec.subject_attnum is not None,
         "simple": not spec.personal,
     }
+
+
+def _shape_sql(spec: CaptureSpec) -> Sql:
+    return Sql(f"{Literal(msgspec.json.encode(_shape(spec)).decode()).sql}::jsonb")
 
 
 def _shape(spec: CaptureSpec) -> dict[str, Any]:
@@ -150,7 +166,7 @@ def _generic_tenant(schema: str, spec: CaptureSpec) -> Sql:
 
 def _row_trigger(schema: str, spec: CaptureSpec, function: str) -> Unit:
     name = names.trigger_name(schema, "row")
-    events = " OR ".join(operation.upper() for operation in ROW_OPERATIONS if operation in spec.operations)
+    events = " OR ".join(operation.upper() for operation in spec.row_operations)
     trigger, table = Ident(name).sql, spec.table.name.sql
     sql = (
         f"CREATE OR REPLACE TRIGGER {trigger}\nAFTER {events} ON {table}\n"

@@ -142,8 +142,9 @@ def _change(column: Column, personal: bool) -> ColumnChange:
 class RowSql:
     """What a whole row gives, before (`OLD`) or after (`NEW`) the change."""
 
-    def __init__(self, schema: str, spec: CaptureSpec, row: str) -> None:
-        """Describe the row variable `row` of the table."""
+    def __init__(self, schema: str, spec: CaptureSpec, row: str, whole: str | None = None) -> None:
+        """Describe the row variable `row` of the table; `whole`: how all of it is named, where otherwise."""
+        self._whole = whole or row
         self._schema = schema
         self._spec = spec
         self._row = row
@@ -188,7 +189,7 @@ class RowSql:
         if any(column.kind != "plain" for column in everything):
             return Sql(self._object(self._plain))
         left_out = [column.name for column in everything if column not in self._plain]
-        whole = f"to_jsonb({self._row})"
+        whole = f"to_jsonb({self._whole})"
         return Sql(f"{whole} - {Literal(left_out).sql}::text[]" if left_out else whole)
 
     @property

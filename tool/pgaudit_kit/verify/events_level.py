@@ -122,6 +122,11 @@ class EventsLevel:
             "seal_event_ids": bounds.event_ids,
             "seal_xmaxs": bounds.xmaxs,
             "seal_times": bounds.times,
+            "bulk": [
+                table_id << 32 | version
+                for (table_id, version), known in self.facts.versions.items()
+                if known.bulk
+            ],
         }
 
     def _judge(self, chunk: Chunk) -> int:

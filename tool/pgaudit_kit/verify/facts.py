@@ -20,6 +20,7 @@ class TableVersion:
 
     name: str
     key_is_personal: bool
+    bulk: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def read_facts(session: Session, usable: Collection[str], findings: Findings) ->
         heads_known="chain_heads" in usable,
         log_size=_log_size(session, findings) if "seal_state" in usable else None,
         versions={
-            (row.table_id, row.table_version): TableVersion(row.name, row.key_is_personal)
+            (row.table_id, row.table_version): TableVersion(row.name, row.key_is_personal, row.bulk)
             for row in (session.rows("versions") if "table_versions" in usable else ())
         },
     )

@@ -44,6 +44,7 @@ _TABLES: dict[str, tuple[Level, str, dict[str, str]]] = {
             "table_name": "text",
             "columns": "jsonb",
             "key_columns": "text[]",
+            "bulk": "boolean",
         },
     ),
     "personal_values": (

@@ -13,7 +13,7 @@ AS $fn$
     )
 
     INSERT INTO "audit".table_versions (
-        table_id, table_version, schema_name, table_name, columns, key_columns, fingerprint, recorded_at
+        table_id, table_version, schema_name, table_name, columns, key_columns, fingerprint, recorded_at, bulk
     )
     SELECT
         t.table_id,
@@ -27,7 +27,8 @@ AS $fn$
             INNER JOIN pg_attribute AS a ON a.attrelid = t.relation AND a.attnum = k.attnum AND NOT a.attisdropped
         ), '{}'),
         t.fingerprint,
-        clock_timestamp()
+        clock_timestamp(),
+        coalesce((t.declaration -> 'bulk')::boolean, false)
     FROM t
     INNER JOIN pg_class AS c ON c.oid = t.relation
     INNER JOIN pg_namespace AS n ON n.oid = c.relnamespace

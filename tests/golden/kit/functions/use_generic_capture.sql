@@ -7,26 +7,11 @@ SET standard_conforming_strings = on
 AS $fn$
 DECLARE
     v_source text;
+    v_kind text;
     v_shape jsonb;
     v_columns text;
     c_place CONSTANT text := 'NULL; -- columns: use_generic_capture puts them here';
 BEGIN
-    SELECT p.prosrc INTO v_source
-    FROM pg_proc AS p
-    WHERE p.pronamespace = '"audit"'::regnamespace
-        AND p.proname = format('tg_generic_%s', p_table_id);
-    IF v_source IS NULL THEN
-        IF NOT EXISTS (
-            SELECT FROM pg_proc AS p
-            WHERE p.pronamespace = '"audit"'::regnamespace
-                AND p.proname = format('tg_capture_%s', p_table_id)
-        ) THEN
-            RETURN; -- only TRUNCATE is recorded of this table
-        END IF;
-        RAISE EXCEPTION 'the generic capture function of audited table % is missing', p_table_id
-            USING ERRCODE = 'undefined_function',
-            HINT = 'Run pgaudit-kit apply, then repeat the change.';
-    END IF;
     SELECT "audit".capture_shape(
         t.relation, t.key_attnums, t.excluded_attnums, t.personal_attnums, t.tenant_attnum, t.subject_attnum
     ) INTO STRICT v_shape
@@ -41,16 +26,36 @@ BEGIN
         ARRAY(SELECT jsonb_array_elements_text(v_shape -> 'key')),
         v_shape ->> 'tenant', v_shape ->> 'subject'
     );
-    v_source := overlay(v_source PLACING v_columns FROM strpos(v_source, c_place) FOR length(c_place));
-    v_source := regexp_replace(v_source, 'v_table_version CONSTANT integer := [0-9]+',
-        format('v_table_version CONSTANT integer := %s', p_table_version));
-    EXECUTE format(
-        'CREATE OR REPLACE FUNCTION %I.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER '
-        'SET search_path = pg_catalog, pg_temp SET row_security = on SET timezone = ''UTC'' SET datestyle = ''ISO'' '
-        'SET intervalstyle = ''iso_8601'' SET bytea_output = ''hex'' SET extra_float_digits = 1 '
-        'SET lc_monetary = ''C'' SET quote_all_identifiers = off AS %L',
-        'audit', format('tg_capture_%s', p_table_id), v_source
-    );
+    -- of some tables only TRUNCATE is recorded, and few are recorded by statement
+    FOR v_kind, v_source IN
+        SELECT k.made, g.prosrc
+        FROM (VALUES ('capture', 'generic'), ('bulk', 'bulk_generic')) AS k (made, generic)
+        LEFT JOIN pg_proc AS c
+            ON c.pronamespace = '"audit"'::regnamespace
+            AND c.proname = format('tg_%s_%s', k.made, p_table_id)
+        LEFT JOIN pg_proc AS g
+            ON g.pronamespace = '"audit"'::regnamespace
+            AND g.proname = format('tg_%s_%s', k.generic, p_table_id)
+        WHERE num_nonnulls(c.oid, g.oid) > 0
+    LOOP
+        IF v_source IS NULL THEN
+            RAISE EXCEPTION 'the generic capture function of audited table % is missing', p_table_id
+                USING ERRCODE = 'undefined_function',
+                HINT = 'Run pgaudit-kit apply, then repeat the change.';
+        END IF;
+        v_source := overlay(v_source PLACING
+            CASE WHEN v_kind = 'bulk' THEN format('v_shape := %L;', v_shape) ELSE v_columns END
+            FROM strpos(v_source, c_place) FOR length(c_place));
+        v_source := regexp_replace(v_source, 'v_table_version CONSTANT integer := [0-9]+',
+            format('v_table_version CONSTANT integer := %s', p_table_version));
+        EXECUTE format(
+            'CREATE OR REPLACE FUNCTION %I.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER '
+            'SET search_path = pg_catalog, pg_temp SET row_security = on SET timezone = ''UTC'' SET datestyle = ''ISO'' '
+            'SET intervalstyle = ''iso_8601'' SET bytea_output = ''hex'' SET extra_float_digits = 1 '
+            'SET lc_monetary = ''C'' SET quote_all_identifiers = off AS %L',
+            'audit', format('tg_%s_%s', v_kind, p_table_id), v_source
+        );
+    END LOOP;
 END;
 $fn$;
 REVOKE ALL ON FUNCTION "audit".use_generic_capture(integer, integer) FROM PUBLIC;

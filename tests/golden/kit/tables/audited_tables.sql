@@ -23,7 +23,7 @@ COMMENT ON COLUMN "audit".audited_tables.table_id IS 'Number of the table in thi
 COMMENT ON COLUMN "audit".audited_tables.relation IS 'The table; 0 once it is dropped.';
 COMMENT ON COLUMN "audit".audited_tables.enabled IS 'Whether it is audited now.';
 COMMENT ON COLUMN "audit".audited_tables.table_version IS 'Newest row of table_versions for it.';
-COMMENT ON COLUMN "audit".audited_tables.declaration IS 'What was declared, with column names: tenant, exclude, personal, subject, operations, key.';
+COMMENT ON COLUMN "audit".audited_tables.declaration IS 'What was declared, with column names: tenant, exclude, personal, subject, operations, key, bulk.';
 COMMENT ON COLUMN "audit".audited_tables.key_attnums IS 'Columns of the record key, in key order.';
 COMMENT ON COLUMN "audit".audited_tables.excluded_attnums IS 'Columns that are not recorded.';
 COMMENT ON COLUMN "audit".audited_tables.personal_attnums IS 'Columns whose values go to personal_values.';

@@ -10,6 +10,7 @@ CREATE TABLE "audit".table_versions (
     key_columns text[] NOT NULL,
     fingerprint text NOT NULL,
     recorded_at timestamptz NOT NULL,
+    bulk boolean NOT NULL,
     CONSTRAINT table_versions_table_id_table_version_pk PRIMARY KEY (table_id, table_version),
     CONSTRAINT table_versions_table_id_fk FOREIGN KEY (table_id)
     REFERENCES "audit".audited_tables (table_id)
@@ -23,3 +24,4 @@ COMMENT ON COLUMN "audit".table_versions.columns IS 'Its columns then: attnum, n
 COMMENT ON COLUMN "audit".table_versions.key_columns IS 'Columns of the record key, in key order.';
 COMMENT ON COLUMN "audit".table_versions.fingerprint IS 'Column fingerprint of that definition.';
 COMMENT ON COLUMN "audit".table_versions.recorded_at IS 'When the version was recorded.';
+COMMENT ON COLUMN "audit".table_versions.bulk IS 'Whether INSERT and DELETE were recorded by statement, which knows no row_xmin.';
