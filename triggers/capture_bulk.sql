@@ -29,6 +29,8 @@ DECLARE
     v_transaction_id bigint;
     v_client jsonb;
     v_context jsonb;
+    v_actor text;
+    v_action text;
 {% endif %}
 BEGIN
     IF NOT EXISTS (SELECT FROM changed_rows) THEN
@@ -40,6 +42,8 @@ BEGIN
     END IF;
     IF (v_client ?| {{ personal_context }}) IS NOT TRUE THEN
         v_transaction_id := txid_current(); -- before numbers are drawn, see append_event
+        v_actor := v_client ->> 'actor_id';
+        v_action := v_client ->> 'action';
         v_context := coalesce(v_client - '{actor_id,action}'::text[], '{}')
             || {% include 'snippets/session_context.sql' %};
 {% if not tenant_is_column %}
@@ -52,25 +56,22 @@ BEGIN
             )
             SELECT
                 nextval({{ event_id_seq }}), clock_timestamp(), v_transaction_id, {{ table_id }}, v_table_version,
-                v_operation, b.tenant, b.key, v_client ->> 'actor_id', v_client ->> 'action', v_context,
-                CASE WHEN v_operation = 'D' THEN b.image END, CASE WHEN v_operation = 'I' THEN b.image END
+                v_operation, a.tenant,
+                CASE WHEN octet_length(a.key) > 1000
+                    THEN 'sha256:' || encode(sha256(convert_to(a.key, 'UTF8')), 'hex') ELSE a.key END,
+                v_actor, v_action, v_context,
+                CASE WHEN v_operation = 'I' THEN NULL WHEN pg_column_size(a.image) > 20000
+                    THEN {{ audit }}.bounded_image(a.image) ELSE a.image END,
+                CASE WHEN v_operation = 'D' THEN NULL WHEN pg_column_size(a.image) > 20000
+                    THEN {{ audit }}.bounded_image(a.image) ELSE a.image END
             FROM (
                 SELECT
-                    a.tenant,
-                    CASE WHEN octet_length(a.key) > 1000
-                        THEN 'sha256:' || encode(sha256(convert_to(a.key, 'UTF8')), 'hex') ELSE a.key END AS key,
-                    CASE WHEN pg_column_size(a.image) > 20000
-                        THEN {{ audit }}.bounded_image(a.image) ELSE a.image END AS image
-                FROM (
-                    SELECT
-                        {% if tenant_is_column %}{{ row.tenant }}{% else %}v_tenant{% endif %} AS tenant,
-                        {{ row.key }} AS key,
-                        {{ row.recorded }} AS image
-                    FROM changed_rows AS r
-                    OFFSET 0 -- each value is made once
-                ) AS a
-                OFFSET 0
-            ) AS b;
+                    {% if tenant_is_column %}{{ row.tenant }}{% else %}v_tenant{% endif %} AS tenant,
+                    {{ row.key }} AS key,
+                    {{ row.recorded }} AS image
+                FROM changed_rows AS r
+                OFFSET 0 -- each value is made once
+            ) AS a;
             RETURN NULL;
         EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
             v_lenient := true;

@@ -239,6 +239,14 @@ def test_enable_writes_bulk_into_the_file(kit: Kit, kit_db: Database):
     kit("plan", "--exit-code")
 
 
+def test_uninstall_takes_bulk_capture_away(kit_db: Database):
+    kit_db.execute(TABLE.encode())
+    enable(kit_db, "public.t", "--bulk")
+    Kit(kit_db.dsn)("uninstall", "--yes")
+    assert not {name for name in functions(kit_db) if name.startswith(("tg_bulk", "tg_capture"))}
+    assert one(kit_db, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'public.t'::regclass") == 0
+
+
 def test_bulk_and_only_some_operations(kit_db: Database):
     kit_db.execute(TABLE.encode())
     enable(kit_db, "public.t", "--bulk", "--operations", "delete")

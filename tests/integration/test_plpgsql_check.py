@@ -10,6 +10,7 @@ from tests.servers import Database
 TABLES = """
     CREATE TYPE public.pair AS (x int, y text);
     CREATE TABLE public.plain (id int PRIMARY KEY, a text);
+    CREATE TABLE public.bulk (id int PRIMARY KEY, a text);
     CREATE TABLE public.everything (
         id int PRIMARY KEY, tenant text, mail text, who int, secret jsonb, p public.pair, f float8, j json
     )
@@ -32,6 +33,7 @@ def test_plpgsql_check_finds_no_error(kit_db: Database):
     kit_db.execute(b"CREATE EXTENSION plpgsql_check SCHEMA public")
     kit_db.execute(TABLES.encode())
     enable(kit_db, "public.plain")
+    enable(kit_db, "public.bulk", "--bulk")
     enable(
         *(kit_db, "public.everything", "--tenant-column", "tenant", "--personal", "mail"),
         *("--subject-column", "who", "--exclude", "secret"),
@@ -40,7 +42,8 @@ def test_plpgsql_check_finds_no_error(kit_db: Database):
         "SELECT p.oid::regprocedure::text, coalesce(max(g.tgrelid), max(t.relation), 0)::bigint"
         " FROM pg_proc AS p INNER JOIN pg_language AS l ON l.oid = p.prolang"
         " LEFT JOIN pg_trigger AS g ON g.tgfoid = p.oid"
-        " LEFT JOIN audit.audited_tables AS t ON p.proname = format('tg_generic_%%s', t.table_id)"
+        " LEFT JOIN audit.audited_tables AS t "
+        " ON p.proname IN (format('tg_generic_%%s', t.table_id), format('tg_bulk_generic_%%s', t.table_id))"
         " WHERE p.pronamespace = 'audit'::regnamespace AND l.lanname = 'plpgsql'"
         " AND p.prorettype <> 'anyelement'::regtype GROUP BY 1",
         [],
@@ -50,8 +53,8 @@ def test_plpgsql_check_finds_no_error(kit_db: Database):
     for name, relation in functions:
         rows = kit_db.execute(
             "SELECT level, lineno, message, statement FROM public.plpgsql_check_function_tb("
-            " %s::regprocedure, relid => %s::oid::regclass, fatal_errors => false)",
-            [name, relation],
+            " %s::regprocedure, relid => %s::oid::regclass, fatal_errors => false, newtable => %s)",
+            [name, relation, "changed_rows" if "tg_bulk" in name else None],
         ).fetchall()
         errors = [row for row in rows if not any(text in row[2] for text in KNOWN)]
         if errors:

@@ -123,3 +123,25 @@ def test_a_published_log_is_told_on_both_sides_with_the_way_out(publisher: Datab
         await_ready(subscriber)
         work(publisher, 30)
         assert await_recorded(subscriber, before, 6 + len(WORK))[-len(WORK) :] == WORK
+
+
+def test_a_bulk_table_misses_what_apply_workers_write_and_doctor_warns(
+    publisher: Database, subscriber: Database
+):
+    """If this fails because the rows are recorded, the warning and the documentation can go."""
+    Kit(subscriber.dsn)("enable", "public.doc", "--tenant-column", "tenant", "--bulk")
+    publisher.execute("CREATE PUBLICATION p FOR TABLE public.doc")
+    before = newest(subscriber)
+    with subscribed(publisher, subscriber, "p") as name:
+        await_ready(subscriber)
+        copied = await_recorded(subscriber, before, 2)
+        assert {operation for _, operation, _ in copied} == {"INSERT"}, "the initial copy is a COPY"
+        said = " ".join(Kit(subscriber.dsn)("doctor").out.split())
+        assert f"public.doc is bulk: what subscription {name} inserts and deletes goes unrecorded." in said
+        synced = newest(subscriber)
+        work(publisher, 30)
+        wanted = [item for item in WORK if item[0] == "public.doc" and item[1] == "UPDATE"]
+        assert wanted
+        assert [item[:2] for item in await_recorded(subscriber, synced, len(wanted))] == [
+            item[:2] for item in wanted
+        ]
