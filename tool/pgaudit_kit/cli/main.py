@@ -33,13 +33,14 @@ COMMANDS: tuple[str, ...] = (
     "seal",
     "run",
     "verify",
+    "bench",
     "server",
     "demo",
     "uninstall",
 )
 """The commands in the order of the help. Each is `command` in the module of its name in this folder;
 the order, as they come: init, install, plan, apply, enable, disable, status, doctor, seal, run, verify,
-server, demo, uninstall."""
+bench, server, demo, uninstall."""
 
 BROKEN_PIPE = 141
 """What a shell reports for a program that SIGPIPE ended: nobody was left to read the answer."""

@@ -105,7 +105,7 @@ def _kit(
     """What does not depend on the audited tables."""
     absent = "new" if installation.revision is None else "missing from the database"
     return [
-        *_foundation(templates, installation),
+        *foundation(templates, installation),
         *grant_changes(choice),
         *unit_changes([u for u in units if u.as_owner], installation.objects, absent=absent),
         *switch_changes(templates, choice),
@@ -209,7 +209,8 @@ def registry_tables(conn: Connection, templates: Templates, installation: Instal
     return [from_registry(row, tables[row.relation]) for row in enabled if row.relation in tables]
 
 
-def _foundation(templates: Templates, installation: Installation) -> Iterable[Change]:
+def foundation(templates: Templates, installation: Installation) -> Iterable[Change]:
+    """Roles, schema and tables, where they are missing or old."""
     if installation.missing_roles or installation.revision is None:
         yield Change(
             op="create" if installation.missing_roles else "change",
