@@ -46,6 +46,12 @@
         has_database_privilege(current_database(), 'CREATE') AS may_create,
         has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_read,
         row_security_active(c.oid) AS row_security,
+        (
+            SELECT min(b.pubname)::text
+            FROM pg_publication AS b
+            WHERE b.puballtables AND (b.pubinsert OR b.pubupdate OR b.pubdelete)
+                AND current_setting('wal_level') = 'logical'
+        ) AS publication,
         CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
         EXISTS (
             SELECT FROM tree AS t

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 from pgaudit_kit.catalog import event_triggers_allowed, read_installation, read_tables
 from pgaudit_kit.config import Config, TableConfig
 from pgaudit_kit.db import Connection
-from pgaudit_kit.errors import InsufficientPrivilege
+from pgaudit_kit.errors import InsufficientPrivilege, Refused
 from pgaudit_kit.install.settings import Settings
 from pgaudit_kit.install.tables import from_registry, refuse_reserved, registered_for, spec_of
 from pgaudit_kit.model import Installation, Table
@@ -30,6 +30,8 @@ class Facts:
     may_create: bool
     may_read: bool
     row_security: bool
+    publication: str | None
+    """One that publishes all tables, whatever they are."""
     partition_key: str | None
     foreign_partitions: bool
     untrusted: dict[str, str] | None
@@ -144,6 +146,12 @@ def _refuse_unable(facts: Facts, name: QualifiedName) -> None:
         raise InsufficientPrivilege(
             f"{facts.reader} may not make schemas in this database, and measuring takes two of them.",
             hint=f"GRANT CREATE ON DATABASE {Ident(facts.database).sql} TO {role};",
+        )
+    if facts.publication is not None:
+        raise Refused(
+            f"Publication {facts.publication} publishes all tables, so the copies too: subscriptions would"
+            " stop at tables that they lack.",
+            hint="Measure in a database without it, such as a restored copy of this one.",
         )
     if not facts.may_read:
         raise InsufficientPrivilege(
