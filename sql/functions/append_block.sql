@@ -7,7 +7,6 @@ CREATE OR REPLACE FUNCTION {{ audit }}.append_block(
     p_tenant_id text,
     p_event_ids bigint[],
     p_event_hashes bytea,
-    p_leaf_hashes bytea,
     p_snapshot text DEFAULT NULL,
     p_incarnation {{ audit }}.incarnation_v1 DEFAULT NULL,
     p_fingerprint text DEFAULT NULL
@@ -19,7 +18,7 @@ AS $fn$
 DECLARE
     v_head {{ audit }}.chain_heads;
     v_count integer := cardinality(p_event_ids);
-    v_root bytea := {{ audit }}.merkle_fold(p_leaf_hashes);
+    v_root bytea := {{ audit }}.merkle_root(p_event_hashes);
     v_sealed_at text := to_char(p_sealed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     v_tenant text;
     v_header text;
@@ -63,8 +62,8 @@ BEGIN
 END;
 $fn$;
 REVOKE ALL ON FUNCTION {{ audit }}.append_block(
-    bigint, timestamptz, text, bigint[], bytea, bytea, text, {{ audit }}.incarnation_v1, text
+    bigint, timestamptz, text, bigint[], bytea, text, {{ audit }}.incarnation_v1, text
 ) FROM PUBLIC;
 COMMENT ON FUNCTION {{ audit }}.append_block(
-    bigint, timestamptz, text, bigint[], bytea, bytea, text, {{ audit }}.incarnation_v1, text
+    bigint, timestamptz, text, bigint[], bytea, text, {{ audit }}.incarnation_v1, text
 ) IS 'Appends the next block to a tenant''s chain.';

@@ -97,16 +97,14 @@ BEGIN
             -- the kit's own tenant comes last, and its last block is the seal record
             IF v_last_system IS NOT NULL THEN
                 PERFORM {{ audit }}.append_block(
-                    v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes,
-                    v_last_system.leaf_hashes
+                    v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes
                 );
                 v_log_size := v_log_size + 1;
             END IF;
             v_last_system := v_batch;
         ELSE
             PERFORM {{ audit }}.append_block(
-                v_log_size, v_sealed_at, v_batch.tenant_id, v_batch.event_ids, v_batch.event_hashes,
-                v_batch.leaf_hashes
+                v_log_size, v_sealed_at, v_batch.tenant_id, v_batch.event_ids, v_batch.event_hashes
             );
             v_log_size := v_log_size + 1;
         END IF;
@@ -130,11 +128,11 @@ BEGIN
         ) AS x;
     END IF;
     IF v_last_system IS NULL THEN
-        SELECT '{}'::bigint[] AS event_ids, ''::bytea AS event_hashes, ''::bytea AS leaf_hashes INTO v_last_system;
+        SELECT '{}'::bigint[] AS event_ids, ''::bytea AS event_hashes INTO v_last_system;
     END IF;
     PERFORM {{ audit }}.append_block(
         v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes,
-        v_last_system.leaf_hashes, v_snapshot::text, v_here, {{ audit }}.config_fingerprint()
+        v_snapshot::text, v_here, {{ audit }}.config_fingerprint()
     );
     UPDATE {{ audit }}.seal_state AS s
     SET log_size = v_log_size + 1,

@@ -25,26 +25,36 @@ AS $fn$
             %2$s
         ),
 
-        numbered AS (
-            SELECT c.*, (row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.event_id) - 1) / 65536 AS part
-            FROM candidates AS c
+        -- One sort for both aggregates. Numbers by the million: what one aggregate holds stays small.
+        runs AS (
+            SELECT
+                c.tenant_id,
+                c.run,
+                array_agg(c.event_id) AS event_ids,
+                string_agg(c.hash, '') AS event_hashes
+            FROM (
+                SELECT d.tenant_id, d.event_id >> 20 AS run, d.event_id, d.hash
+                FROM candidates AS d
+                ORDER BY d.tenant_id, d.event_id >> 20, d.event_id
+            ) AS c
+            GROUP BY c.tenant_id, c.run
         ),
 
         batches AS (
             SELECT
-                n.tenant_id,
-                n.part,
-                array_agg(n.event_id) AS event_ids,
-                string_agg(n.hash, '') AS event_hashes,
-                string_agg(sha256('\x00'::bytea || n.hash), '') AS leaf_hashes
-            FROM (SELECT * FROM numbered ORDER BY tenant_id, part, event_id) AS n -- three aggregates, one sort
-            GROUP BY n.tenant_id, n.part
+                r.tenant_id,
+                r.run,
+                p.part,
+                r.event_ids[p.part * 65536 + 1 : (p.part + 1) * 65536] AS event_ids,
+                substr(r.event_hashes, p.part * 2097152 + 1, 2097152) AS event_hashes
+            FROM runs AS r
+            CROSS JOIN LATERAL generate_series(0, (cardinality(r.event_ids) - 1) / 65536) AS p (part)
         )
 
-        SELECT s.snapshot, b.tenant_id, b.event_ids, b.event_hashes, b.leaf_hashes
+        SELECT s.snapshot, b.tenant_id, b.event_ids, b.event_hashes
         FROM (SELECT pg_current_snapshot() AS snapshot) AS s
         LEFT JOIN batches AS b ON true
-        ORDER BY b.tenant_id = '_system', b.tenant_id, b.part
+        ORDER BY b.tenant_id = '_system', b.tenant_id, b.run, b.part
         $q$,
         l.line,
         CASE WHEN p_draining THEN format(

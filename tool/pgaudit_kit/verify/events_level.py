@@ -138,17 +138,21 @@ class EventsLevel:
             matched += row.events if row.sealed else 0
             chunk.personal += row.personal
             self._count(row)
-        missing = self.session.rows("missing", values, hash_join=True)
-        for row in missing:
+        (counted,) = self.session.rows("counts", values)
+        once = (counted.events, counted.numbers) == (total, total)
+        if not once or counted.sealed != matched:  # each id once, and all of the blocks' met: none is missing
+            self._report_missing(values)
+        if not once:
+            self._report_twice(values)
+        return matched
+
+    def _report_missing(self, values: Mapping[str, Any]) -> None:
+        for row in self.session.rows("missing", values, hash_join=True):
             self.suspects.add(
                 Suspect(
                     "missing", row.tenant_id, row.event_id, True, row.block_number, row.log_index, row.hash
                 )
             )
-        (counted,) = self.session.rows("event_count", values)
-        if (counted.events, counted.numbers) != (total, total):
-            self._report_twice(values)
-        return matched
 
     def _count(self, row: Any) -> None:
         tally = self.tallies[row.tenant_id]

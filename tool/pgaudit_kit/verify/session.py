@@ -24,6 +24,7 @@ _SETTINGS = {
     "constraint_exclusion": "off",  # a CHECK on a partition could run somebody's function at planning time
     "parallel_setup_cost": "200",  # hashing costs far more than the planner thinks
     "parallel_tuple_cost": "0.005",
+    "min_parallel_table_scan_size": "0",  # a block's hashes lie in TOAST, which the planner does not count
 }
 _NOT_DATA = ("08", "25", "28", "40", "55", "57")
 """Classes of SQLSTATE: connection, transaction, role, conflict (a standby's recovery), locks, operator."""

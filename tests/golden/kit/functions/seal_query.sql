@@ -20,26 +20,36 @@ AS $fn$
             %2$s
         ),
 
-        numbered AS (
-            SELECT c.*, (row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.event_id) - 1) / 65536 AS part
-            FROM candidates AS c
+        -- One sort for both aggregates. Numbers by the million: what one aggregate holds stays small.
+        runs AS (
+            SELECT
+                c.tenant_id,
+                c.run,
+                array_agg(c.event_id) AS event_ids,
+                string_agg(c.hash, '') AS event_hashes
+            FROM (
+                SELECT d.tenant_id, d.event_id >> 20 AS run, d.event_id, d.hash
+                FROM candidates AS d
+                ORDER BY d.tenant_id, d.event_id >> 20, d.event_id
+            ) AS c
+            GROUP BY c.tenant_id, c.run
         ),
 
         batches AS (
             SELECT
-                n.tenant_id,
-                n.part,
-                array_agg(n.event_id) AS event_ids,
-                string_agg(n.hash, '') AS event_hashes,
-                string_agg(sha256('\x00'::bytea || n.hash), '') AS leaf_hashes
-            FROM (SELECT * FROM numbered ORDER BY tenant_id, part, event_id) AS n -- three aggregates, one sort
-            GROUP BY n.tenant_id, n.part
+                r.tenant_id,
+                r.run,
+                p.part,
+                r.event_ids[p.part * 65536 + 1 : (p.part + 1) * 65536] AS event_ids,
+                substr(r.event_hashes, p.part * 2097152 + 1, 2097152) AS event_hashes
+            FROM runs AS r
+            CROSS JOIN LATERAL generate_series(0, (cardinality(r.event_ids) - 1) / 65536) AS p (part)
         )
 
-        SELECT s.snapshot, b.tenant_id, b.event_ids, b.event_hashes, b.leaf_hashes
+        SELECT s.snapshot, b.tenant_id, b.event_ids, b.event_hashes
         FROM (SELECT pg_current_snapshot() AS snapshot) AS s
         LEFT JOIN batches AS b ON true
-        ORDER BY b.tenant_id = '_system', b.tenant_id, b.part
+        ORDER BY b.tenant_id = '_system', b.tenant_id, b.run, b.part
         $q$,
         l.line,
         CASE WHEN p_draining THEN format(
@@ -60,21 +70,23 @@ AS $fn$
     )
     FROM (
         SELECT $line$concat(
+    -- concat leaves out what is NULL, so a value needs no cast to text; each label says null for it.
     '{"v":1,"event_id":', e.event_id,
     ',"occurred_at":"', to_char(timezone('UTC', e.occurred_at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     '","transaction_id":', e.transaction_id,
     ',"tenant_id":', to_json(e.tenant_id),
-    ',"table_id":', coalesce(e.table_id::text, 'null'),
-    ',"table_version":', coalesce(e.table_version::text, 'null'),
+    CASE WHEN e.table_id IS NULL THEN ',"table_id":null' ELSE ',"table_id":' END, e.table_id,
+    CASE WHEN e.table_version IS NULL THEN ',"table_version":null' ELSE ',"table_version":' END, e.table_version,
     ',"operation":"', e.operation,
-    '","record_key":', coalesce(to_json(e.record_key)::text, 'null'),
-    ',"actor_id":', coalesce(to_json(e.actor_id)::text, 'null'),
-    ',"action":', coalesce(to_json(e.action)::text, 'null'),
-    ',"context":', coalesce(e.context::text, 'null'),
-    ',"old_values":', coalesce(e.old_values::text, 'null'),
-    ',"new_values":', coalesce(e.new_values::text, 'null'),
-    ',"personal_commitment":', coalesce(to_json(encode(e.personal_commitment, 'hex'))::text, 'null'),
-    ',"row_xmin":', coalesce(e.row_xmin::text, 'null'), '}'
+    CASE WHEN e.record_key IS NULL THEN '","record_key":null' ELSE '","record_key":' END, to_json(e.record_key),
+    CASE WHEN e.actor_id IS NULL THEN ',"actor_id":null' ELSE ',"actor_id":' END, to_json(e.actor_id),
+    CASE WHEN e.action IS NULL THEN ',"action":null' ELSE ',"action":' END, to_json(e.action),
+    CASE WHEN e.context IS NULL THEN ',"context":null' ELSE ',"context":' END, e.context,
+    CASE WHEN e.old_values IS NULL THEN ',"old_values":null' ELSE ',"old_values":' END, e.old_values,
+    CASE WHEN e.new_values IS NULL THEN ',"new_values":null' ELSE ',"new_values":' END, e.new_values,
+    CASE WHEN e.personal_commitment IS NULL THEN ',"personal_commitment":null' ELSE ',"personal_commitment":' END,
+    to_json(encode(e.personal_commitment, 'hex')),
+    CASE WHEN e.row_xmin IS NULL THEN ',"row_xmin":null' ELSE ',"row_xmin":' END, e.row_xmin, '}'
 )
 $line$
     ) AS l (line)
