@@ -152,6 +152,10 @@ def doubled(log: SealedLog) -> Expected:
     return {("event-duplicate", VICTIM, event, None), ("event-changed", VICTIM, event, 2)}
 
 
+def one_deleted_and_another_doubled(log: SealedLog) -> Expected:
+    return deleted(log, log.events(block=2)[2], 2) | doubled(log)
+
+
 def first_block_deleted(log: SealedLog) -> Expected:
     return block_deleted(log, 1)
 
@@ -364,6 +368,7 @@ ATTACKS: list[Attack] = [
     ids_swapped,
     renumbered,
     doubled,
+    one_deleted_and_another_doubled,
     first_block_deleted,
     middle_block_deleted,
     last_block_deleted,

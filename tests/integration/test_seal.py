@@ -166,6 +166,19 @@ def test_a_block_holds_65536_events_at_most(log: Database) -> None:
     assert_sound(log)
 
 
+def test_a_block_ends_where_a_million_of_numbers_does(log: Database) -> None:
+    # one aggregate holds the events of 2^20 numbers at most
+    log.execute("SELECT setval('audit.event_id_seq', (1 << 20) - 3)")
+    write(log, 1, 5)
+    assert seal(log) == 5
+    assert [block.event_ids for block in blocks(log)["a"]] == [
+        [(1 << 20) - 2, (1 << 20) - 1],
+        [1 << 20, (1 << 20) + 1, (1 << 20) + 2],
+    ]
+    assert sealed_once(log)
+    assert_sound(log)
+
+
 def test_a_clock_set_back_loses_nothing(log: Database) -> None:
     # as if the last seals had been made while the clock was two hours ahead
     log.execute("UPDATE audit.seal_state SET sealed_at = sealed_at + interval '2 hours'")
