@@ -25,18 +25,15 @@ DECLARE
     v_key text;
     v_tenant text;
     v_subject text;
-{% if simple %}
     v_transaction_id bigint;
     v_client jsonb;
     v_context jsonb;
     v_actor text;
     v_action text;
-{% endif %}
 BEGIN
     IF NOT EXISTS (SELECT FROM changed_rows) THEN
         RETURN NULL;
     END IF;
-{% if simple %}
     IF current_setting({{ context_setting }}, true) <> '' THEN
         v_client := {{ audit }}.read_context(v_operation::text);
     END IF;
@@ -50,6 +47,9 @@ BEGIN
         v_tenant := {{ row.tenant }};
 {% endif %}
         BEGIN
+{% if personal %}
+{% include 'triggers/bulk_personal.sql' %}
+{% else %}
             INSERT INTO {{ audit }}.change_events (
                 event_id, occurred_at, transaction_id, table_id, table_version, operation, tenant_id,
                 record_key, actor_id, action, context, old_values, new_values
@@ -72,12 +72,12 @@ BEGIN
                 FROM changed_rows AS r
                 OFFSET 0 -- each value is made once
             ) AS a;
+{% endif %}
             RETURN NULL;
         EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
             v_lenient := true;
         END;
     END IF;
-{% endif %}
     v_shape := {{ shape }};
     BEGIN
 {% include 'triggers/bulk_rows.sql' %}

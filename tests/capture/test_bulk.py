@@ -130,6 +130,39 @@ def test_context_and_personal_values(audited: Audit, declared: tuple[str, ...]):
     assert [event.new.get("a") for event in t.events()] == ([None] * 2 if declared else ["x", "y"])
 
 
+def test_personal_keys_are_kept_apart(audited: Audit):
+    options = ("--personal", "id", "--personal", "a", "--subject-column", "a")
+    t = audited("CREATE TABLE public.t (id text PRIMARY KEY, a text, b int)", *options)
+    t.do("INSERT INTO public.t SELECT 'k' || n, 's' || n, n FROM generate_series(1, 50) AS n")
+    t.do("DELETE FROM public.t")
+    events = t.events()
+    assert [event.operation for event in events] == ["INSERT"] * 50 + ["DELETE"] * 50
+    assert [event.new or event.old for event in events] == [{"b": str(n)} for n in range(1, 51)] * 2
+    found = t.db.execute(
+        "SELECT k.record_key, p.subject, coalesce(p.old_values, p.new_values) FROM audit.change_events AS e"
+        " INNER JOIN audit.personal_keys AS k USING (event_id, occurred_at)"
+        " INNER JOIN audit.personal_values AS p USING (event_id, occurred_at)"
+        " WHERE e.record_key = 'sha256:' || encode(sha256(k.salt || convert_to(k.record_key, 'UTF8')), 'hex')"
+        " AND e.personal_commitment = sha256(p.salt || convert_to("
+        "jsonb_build_array(p.old_values, p.new_values, p.context)::text, 'UTF8'))"
+        " AND (p.old_values IS NULL) = (e.operation = 'I') AND p.salt <> k.salt ORDER BY e.event_id"
+    ).fetchall()
+    assert found == [(f"k{n}", f"s{n}", {"id": f"k{n}", "a": f"s{n}"}) for n in range(1, 51)] * 2
+    t.db.execute("SELECT audit.seal()")
+    Kit(t.db.dsn)("verify", "--all")
+
+
+def test_a_virtual_column_that_is_personal(kit_db: Database):
+    if kit_db.info.server_version < 180000:
+        pytest.skip("virtual columns came with PostgreSQL 18")
+    kit_db.execute(b"CREATE TABLE public.t (id int PRIMARY KEY, a int GENERATED ALWAYS AS (id + 1) VIRTUAL)")
+    enable(kit_db, "public.t", "--bulk", "--personal", "a")
+    t = Audited(kit_db, "public.t", "bulk")
+    t.do("INSERT INTO public.t VALUES (1), (2)")
+    assert [event.new for event in t.events()] == [{"id": "1"}, {"id": "2"}]
+    assert one(kit_db, "SELECT count(*) FROM audit.personal_values") == 0
+
+
 def test_replica_role_fires_statement_triggers_too(audited: Audit):
     t = audited(TABLE)
     t.do("SET session_replication_role = replica; INSERT INTO public.t VALUES (1, 'x'); DELETE FROM public.t")

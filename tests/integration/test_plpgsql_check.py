@@ -11,6 +11,7 @@ TABLES = """
     CREATE TYPE public.pair AS (x int, y text);
     CREATE TABLE public.plain (id int PRIMARY KEY, a text);
     CREATE TABLE public.bulk (id int PRIMARY KEY, a text);
+    CREATE TABLE public.people (mail text PRIMARY KEY, a text);
     CREATE TABLE public.everything (
         id int PRIMARY KEY, tenant text, mail text, who int, secret jsonb, p public.pair, f float8, j json
     )
@@ -34,6 +35,7 @@ def test_plpgsql_check_finds_no_error(kit_db: Database):
     kit_db.execute(TABLES.encode())
     enable(kit_db, "public.plain")
     enable(kit_db, "public.bulk", "--bulk")
+    enable(kit_db, "public.people", "--bulk", "--personal", "mail")
     enable(
         *(kit_db, "public.everything", "--tenant-column", "tenant", "--personal", "mail"),
         *("--subject-column", "who", "--exclude", "secret"),

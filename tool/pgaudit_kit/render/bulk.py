@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pgaudit_kit import names
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
-from pgaudit_kit.render.columns import RowSql, pins
+from pgaudit_kit.render.columns import RowSql, pins, recorded_columns
 from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
 from pgaudit_kit.render.units import Unit
 
@@ -88,7 +88,9 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         # `r` alone would be the column of that name, where the table has one
         "row": RowSql(schema, spec, _ROW, whole=f"{_ROW}.*"),
         "tenant_is_column": spec.tenant_kind == "column",
-        "simple": not spec.personal,
+        "personal": any(column.attnum in spec.personal for column in recorded_columns(spec)),
+        "key_personal": spec.key_is_personal,
+        "subject": spec.subject_attnum is not None,
     }
 
 
