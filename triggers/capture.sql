@@ -13,6 +13,7 @@ SET {{ pin.name }} = {{ pin.value }}
 AS {{ quote }}
 DECLARE
     v_table_version CONSTANT integer := {{ table_version }};
+    v_slow boolean := false;
     v_lenient boolean := false;
     v_shape jsonb;
     v_row_query text;
@@ -32,93 +33,32 @@ DECLARE
     v_raw_personal boolean;
     v_client jsonb;
 BEGIN
+{% if partitioned or not quick %}
     IF TG_OP = 'UPDATE' THEN
-        IF NOT (OLD *<> NEW) THEN
-            RETURN NULL; -- nothing that is stored has changed
-        END IF;
+{% include 'triggers/no_change.sql' %}
+
     END IF;
+{% endif %}
 {% if partitioned %}
 {% include 'triggers/own_table.sql' %}
 {% endif %}
-    BEGIN
-        IF TG_OP = 'UPDATE' THEN
-            v_xmin := NEW.xmin;
-            v_key := {{ old.key }};
-            v_tenant := {{ old.tenant }};
-{% if subject %}
-            v_subject := {{ old.subject }};
+{% if quick %}
+{% include 'triggers/images_quick.sql' %}
+
+{% else %}
+{% include 'triggers/images_safe.sql' %}
+
 {% endif %}
-{% if tenant_moves %}
-            v_tenant_after := {{ new.tenant }};
-            v_moves := v_tenant <> v_tenant_after;
-            IF v_moves THEN
-                v_old := {{ old.recorded }};
-                v_new := {{ new.recorded }};
-{% if subject %}
-                v_subject_after := {{ new.subject }};
-{% endif %}
-{% if personal %}
-                v_personal_old := {{ old.personal }};
-                v_personal_new := {{ new.personal }};
-{% endif %}
-            ELSE
-{% endif %}
-{% for column in columns %}
-            IF {{ column.differs }} THEN
-                {{ column.old_target }} := coalesce({{ column.old_target }}, '{}')
-                    || jsonb_build_object({{ column.name }}, {{ column.old }});
-                {{ column.new_target }} := coalesce({{ column.new_target }}, '{}')
-                    || jsonb_build_object({{ column.name }}, {{ column.new }});
-{% if column.may_look_equal %}
-                IF {{ column.looks_equal }} THEN
-                    {{ column.raw_target }} := true;
-                END IF;
-{% endif %}
-            END IF;
-{% endfor %}
-{% if may_look_equal %}
-            IF v_raw THEN
-                v_old := v_old || jsonb_build_object('~row', {{ old.raw }});
-                v_new := v_new || jsonb_build_object('~row', {{ new.raw }});
-            END IF;
-            IF v_raw_personal THEN
-                v_personal_old := v_personal_old || jsonb_build_object('~row', {{ old.raw_personal }});
-                v_personal_new := v_personal_new || jsonb_build_object('~row', {{ new.raw_personal }});
-            END IF;
-{% endif %}
-{% if tenant_moves %}
-            END IF;
-{% endif %}
-        ELSIF TG_OP = 'INSERT' THEN
-            v_xmin := NEW.xmin;
-            v_key := {{ new.key }};
-            v_tenant := {{ new.tenant }};
-            v_new := {{ new.recorded }};
-{% if personal %}
-            v_personal_new := {{ new.personal }};
-{% endif %}
-{% if subject %}
-            v_subject := {{ new.subject }};
-{% endif %}
-        ELSE
-            v_key := {{ old.key }};
-            v_tenant := {{ old.tenant }};
-            v_old := {{ old.recorded }};
-{% if personal %}
-            v_personal_old := {{ old.personal }};
-{% endif %}
-{% if subject %}
-            v_subject := {{ old.subject }};
-{% endif %}
-        END IF;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
-        -- a value that jsonb cannot hold must not abort the user's write
-        v_lenient := true;
-    END;
-    IF v_lenient THEN
+    IF v_slow THEN
         v_shape := {{ shape }};
+        BEGIN
 {% include 'triggers/images_generic.sql' %}
 
+        EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
+            v_lenient := true;
+{% include 'triggers/images_generic.sql' %}
+
+        END;
     END IF;
 {% if simple %}
     IF TG_OP = 'UPDATE' AND v_old IS NULL THEN

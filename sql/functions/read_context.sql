@@ -11,7 +11,6 @@ AS $fn$
 DECLARE
     v_text text := current_setting({{ context_setting }}, true);
     v_context jsonb;
-    v_size integer;
     v_name text;
 {% if has_actions %}
     c_actions CONSTANT jsonb := {{ actions }};
@@ -28,19 +27,23 @@ BEGIN
     EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
         RETURN jsonb_build_object('context_error', 'not JSON');
     END;
-    v_size := octet_length(v_context::text);
-    IF v_size > 262144 THEN -- a number like 1e131000 grows
-        RETURN jsonb_build_object('context_error', format('%s bytes as jsonb', v_size));
+    IF octet_length(v_context::text) > 262144 THEN -- a number like 1e131000 grows
+        RETURN jsonb_build_object('context_error', format('%s bytes as jsonb', octet_length(v_context::text)));
     END IF;
     IF jsonb_typeof(v_context) <> 'object' THEN
         RETURN jsonb_build_object('context_error', 'not an object');
     END IF;
-    FOREACH v_name IN ARRAY '{actor_id,action,tenant_id}'::text[] LOOP
-        IF jsonb_typeof(v_context -> v_name) NOT IN ('string', 'null') THEN
-            v_context := (v_context - v_name)
-                || jsonb_build_object('context_error', format('%s is not a string', v_name));
-        END IF;
-    END LOOP;
+    IF jsonb_typeof(v_context -> 'actor_id') NOT IN ('string', 'null')
+        OR jsonb_typeof(v_context -> 'action') NOT IN ('string', 'null')
+        OR jsonb_typeof(v_context -> 'tenant_id') NOT IN ('string', 'null')
+    THEN
+        FOREACH v_name IN ARRAY '{actor_id,action,tenant_id}'::text[] LOOP
+            IF jsonb_typeof(v_context -> v_name) NOT IN ('string', 'null') THEN
+                v_context := (v_context - v_name)
+                    || jsonb_build_object('context_error', format('%s is not a string', v_name));
+            END IF;
+        END LOOP;
+    END IF;
 {% if has_actions %}
     IF p_operation = ANY ('{I,U,D,T}'::text[]) THEN
         v_context := v_context - 'action_mismatch';

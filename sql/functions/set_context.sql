@@ -24,21 +24,24 @@ AS $fn$
 DECLARE
     v_before text := current_setting({{ context_setting }}, true);
     v_given jsonb;
-    v_context jsonb;
+    v_context jsonb := '{}';
+    v_text text;
     v_name text;
 BEGIN
-    IF jsonb_typeof(extra) <> 'object' THEN
-        RAISE EXCEPTION 'extra must be a JSON object, not %', jsonb_typeof(extra)
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'Pass for example extra => ''{"order": 42}''.';
-    END IF;
-    FOREACH v_name IN ARRAY '{actor_id,action,tenant_id}'::text[] LOOP
-        IF jsonb_typeof(extra -> v_name) <> 'string' THEN
-            RAISE EXCEPTION '% must be a string, not %', v_name, jsonb_typeof(extra -> v_name)
+    IF extra IS NOT NULL THEN
+        IF jsonb_typeof(extra) <> 'object' THEN
+            RAISE EXCEPTION 'extra must be a JSON object, not %', jsonb_typeof(extra)
                 USING ERRCODE = 'invalid_parameter_value',
-                HINT = format('Pass it as a parameter of its own: %s => ''…''.', v_name);
+                HINT = 'Pass for example extra => ''{"order": 42}''.';
         END IF;
-    END LOOP;
+        FOREACH v_name IN ARRAY '{actor_id,action,tenant_id}'::text[] LOOP
+            IF jsonb_typeof(extra -> v_name) <> 'string' THEN
+                RAISE EXCEPTION '% must be a string, not %', v_name, jsonb_typeof(extra -> v_name)
+                    USING ERRCODE = 'invalid_parameter_value',
+                    HINT = format('Pass it as a parameter of its own: %s => ''…''.', v_name);
+            END IF;
+        END LOOP;
+    END IF;
     IF ip <> '' THEN
         BEGIN
             PERFORM ip::inet;
@@ -54,25 +57,29 @@ BEGIN
         'auth_method', auth_method, 'permissions', permissions, 'ip', ip, 'user_agent', user_agent,
         'geo', geo, 'node_id', node_id
     ));
-    BEGIN
-        v_context := coalesce(nullif(v_before, '')::jsonb, '{}');
-    EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
-        v_context := '{}'; -- somebody wrote nonsense into the setting; begin anew
-    END;
-    IF jsonb_typeof(v_context) <> 'object' THEN
-        v_context := '{}';
+    IF v_before <> '' THEN
+        BEGIN
+            v_context := v_before::jsonb;
+        EXCEPTION WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+            NULL; -- somebody wrote nonsense into the setting; begin anew
+        END;
+        IF jsonb_typeof(v_context) <> 'object' THEN
+            v_context := '{}';
+        END IF;
     END IF;
     v_context := v_context || coalesce(extra, '{}') || v_given;
-    -- '' takes a field away again
-    SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') INTO v_context
-    FROM jsonb_each(v_context) AS f
-    WHERE f.value <> '""';
-    IF octet_length(v_context::text) > 65536 THEN
-        RAISE EXCEPTION 'the context has % bytes, more than 65536', octet_length(v_context::text)
+    v_text := v_context::text;
+    IF v_text LIKE '%: ""%' THEN -- '' takes a field away again
+        SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') INTO v_text
+        FROM jsonb_each(v_context) AS f
+        WHERE f.value <> '""';
+    END IF;
+    IF octet_length(v_text) > 65536 THEN
+        RAISE EXCEPTION 'the context has % bytes, more than 65536', octet_length(v_text)
             USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Keep large documents elsewhere and name them here.';
     END IF;
-    PERFORM set_config({{ context_setting }}, v_context::text, true);
+    PERFORM set_config({{ context_setting }}, v_text, true);
 END;
 $fn$;
 REVOKE ALL ON FUNCTION {{ audit }}.set_context(

@@ -29,7 +29,14 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "row_security": ("on", "off"),
     "plpgsql.extra_errors": ("none", "all"),
     "standard_conforming_strings": ("on", "off"),
+    "pgaudit_kit.context_audit": ("", '{"actor_id": "u", "n": 1}', "nonsense"),
 }
+QUICK = {
+    *("bool", "int2", "int4", "int8", "oid", "text", "varchar(5)", "char(3)", "bpchar", "numeric", "float4"),
+    *("float8", "date", "time", "timestamp", "timestamptz", "interval", "bytea", "uuid", "inet", "cidr"),
+    "macaddr",
+}
+"""Types whose tables need no block in the specialised function."""
 EXAMPLES = max(20, (settings.default or settings()).max_examples // 4)
 MODES = ("specialised", "generic", "unguarded", "bulk", "bulk generic", "bulk unguarded")
 OPTIONS = {
@@ -39,6 +46,8 @@ OPTIONS = {
         *("--subject-column", "old"),
     ),
     "typed tenant": ("--tenant-column", "both", "--personal", "trees", "--exclude", "words"),
+    "quick": (),
+    "quick, declared": ("--tenant-column", "words", "--exclude", "whole"),
 }
 
 
@@ -47,7 +56,11 @@ class Twins:
 
     def __init__(self, db: Database, variant: str) -> None:
         self.db = db
-        self.columns = types_of(db)
+        self.columns = {
+            name: column
+            for name, column in types_of(db).items()
+            if not variant.startswith("quick") or column[0] in QUICK
+        }
         self.mark = 0
         self.tables: list[Audited] = []
         for mode in MODES:

@@ -25,6 +25,30 @@ def test_small_values_of_much_text_become_a_digest(audited: Audit):
     assert one(t.db, "SELECT audit.seal()") > 0
 
 
+@pytest.mark.parametrize("size", [100, 7_900, 8_100, 30_000, 1_100_000])
+def test_a_row_of_any_size_is_recorded_whole(audited: Audit, size: int):
+    t = audited("CREATE TABLE public.t (id int PRIMARY KEY, a text, b text, n int)", "--tenant-column", "b")
+    t.db.execute("ALTER TABLE public.t ALTER a SET STORAGE EXTERNAL")  # as it is, not compressed
+    for statement in (
+        f"INSERT INTO public.t VALUES (1, repeat('x', {size}), 'one', 0)",
+        "UPDATE public.t SET n = 1",
+        f"UPDATE public.t SET a = repeat('y', {size})",
+        "UPDATE public.t SET b = 'two'",
+        "DELETE FROM public.t",
+    ):
+        t.db.execute(statement.encode())
+    before, after = "x" * size, "y" * size
+    whole = {"id": "1", "a": after, "n": "1"}
+    assert [(e.tenant_id, *e.change) for e in t.events()] == [
+        ("one", "INSERT", "1", {}, {"id": "1", "a": before, "b": "one", "n": "0"}),
+        ("one", "UPDATE", "1", {"n": "0"}, {"n": "1"}),
+        ("one", "UPDATE", "1", {"a": before}, {"a": after}),
+        ("one", "UPDATE", "1", {**whole, "b": "one"}, {}),
+        ("two", "UPDATE", "1", {}, {**whole, "b": "two"}),
+        ("two", "DELETE", "1", {**whole, "b": "two"}, {}),
+    ]
+
+
 @pytest.mark.long
 @pytest.mark.any_server
 def test_value_too_large_for_jsonb(kit_db: Database):

@@ -277,7 +277,7 @@ def test_a_personal_value_that_a_sealed_record_names_is_erased(log: Database) ->
         ("UPDATE audit.blocks SET sealed_at = 'infinity' WHERE tenant_id = 'acme'", "header-column"),
         ("UPDATE audit.blocks SET log_index = -5 WHERE tenant_id = 'acme'", "log-order"),
         ("UPDATE audit.blocks SET log_index = 9223372036854775807 WHERE tenant_id = 'acme'", "log-gap"),
-        ("ALTER TABLE audit.change_events DROP CONSTRAINT change_events_occurred_at_ck;"
+        ("ALTER TABLE audit.change_events_default DROP CONSTRAINT change_events_default_occurred_at_ck;"
          "UPDATE audit.change_events SET occurred_at = 'infinity' WHERE tenant_id = 'acme'", "event-changed"),
         ("UPDATE audit.change_events SET event_id = -event_id WHERE tenant_id = 'acme'", "event-missing"),
         ("UPDATE audit.change_events SET transaction_id = -9223372036854775808 WHERE tenant_id = 'acme'",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.sealing import assert_sound, one, seal_all, sealed_once
-from tests.soak.ledger import Image, Recorded, Transaction
+from tests.soak.ledger import Image, Recorded, Transaction, settled
 from tests.soak.world import LOOSE, SHARED, Connection, World
 
 Rows = dict[tuple[str, str | None], list[Recorded]]
@@ -112,10 +112,7 @@ def _compare(transaction: Transaction, expected: Any, found: Rows) -> Iterator[s
 
 
 def _settled(table: str, image: Image | None) -> Image | None:
-    """Without what may be renamed between a writer's look and the trigger's: an enum's value."""
-    if table == "mood" and image is not None and image.get("feel") is not None:
-        return image | {"feel": image["feel"].rstrip("_")}
-    return image
+    return settled(table, image) if image is not None else None
 
 
 class History:

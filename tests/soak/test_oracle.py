@@ -10,7 +10,7 @@ from pgaudit_kit.server.postmaster import wait_until
 from tests.sealing import one
 from tests.servers import find_servers
 from tests.soak.keepers import Resolver
-from tests.soak.ledger import Ledger, inserted
+from tests.soak.ledger import Ledger, inserted, updated
 from tests.soak.oracle import compare, resolve
 from tests.soak.world import World, made
 from tests.soak.writers import Writer
@@ -59,3 +59,9 @@ def test_a_number_comes_back_after_a_crash_unless_its_transaction_committed():
         ledger.open(7, "writer-1", "").outcome = outcome
     with pytest.raises(AssertionError, match="began twice"):
         ledger.open(7, "writer-2", "")
+
+
+def test_an_enum_value_renamed_between_two_looks_is_no_change():
+    old = {"id": 1, "tenant": "a", "n": 3, "feel": "m6_", "w": "x"}
+    (change,) = updated("mood", old, old | {"feel": "m6", "n": 4})
+    assert (change.old, change.new) == ({"n": 3}, {"n": 4})

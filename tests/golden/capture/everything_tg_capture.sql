@@ -14,6 +14,7 @@ SET quote_all_identifiers = off
 AS $pgaudit_kit1$
 DECLARE
     v_table_version CONSTANT integer := 7;
+    v_slow boolean := false;
     v_lenient boolean := false;
     v_shape jsonb;
     v_row_query text;
@@ -37,6 +38,7 @@ BEGIN
         IF NOT (OLD *<> NEW) THEN
             RETURN NULL; -- nothing that is stored has changed
         END IF;
+
     END IF;
     -- Whoever makes partitions may execute this function: not in a trigger on another table, not before a
     -- write that may never be, and not a second time on a partition.
@@ -169,10 +171,13 @@ BEGIN
         END IF;
     EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
         -- a value that jsonb cannot hold must not abort the user's write
+        v_slow := true;
         v_lenient := true;
     END;
-    IF v_lenient THEN
+
+    IF v_slow THEN
         v_shape := E'{"columns":[{"name":"id","kind":"plain","size":"small","recorded":true,"personal":false},{"name":"percent % %s","kind":"plain","size":"flat","recorded":true,"personal":false},{"name":"back\\\\slash","kind":"json","size":"flat","recorded":true,"personal":false},{"name":"$pgaudit_kit$","kind":"text","size":"small","recorded":true,"personal":false},{"name":"it''s","kind":"plain","size":"small","recorded":true,"personal":false},{"name":"mail","kind":"plain","size":"flat","recorded":true,"personal":true},{"name":"score","kind":"plain","size":"small","recorded":true,"personal":true},{"name":"ünïcödé","kind":"plain","size":"small","recorded":true,"personal":false},{"name":"select","kind":"plain","size":"flat","recorded":true,"personal":false},{"name":"secret","kind":"plain","size":"deep","recorded":false,"personal":false},{"name":"who","kind":"plain","size":"small","recorded":true,"personal":false}],"key":["percent % %s","id"],"key_count":2,"tenant":"percent % %s","subject":"who"}'::jsonb;
+        BEGIN
         IF TG_OP = 'UPDATE' THEN
             v_xmin := NEW.xmin;
             EXECUTE "audit".capture_query(v_shape, 'change', v_lenient)
@@ -196,6 +201,32 @@ BEGIN
         END IF;
         v_tenant := "audit"."stored_tenant"(v_tenant);
 
+        EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
+            v_lenient := true;
+        IF TG_OP = 'UPDATE' THEN
+            v_xmin := NEW.xmin;
+            EXECUTE "audit".capture_query(v_shape, 'change', v_lenient)
+            INTO v_old, v_new, v_personal_old, v_personal_new, v_key, v_tenant, v_tenant_after, v_subject
+            USING OLD, NEW;
+            v_tenant_after := "audit".stored_tenant(v_tenant_after);
+            v_moves := "audit".stored_tenant(v_tenant) <> v_tenant_after;
+            IF v_moves THEN
+                v_row_query := "audit".capture_query(v_shape, 'row', v_lenient);
+                EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
+                EXECUTE v_row_query INTO v_new, v_personal_new, v_ignored, v_ignored, v_subject_after USING NEW;
+            END IF;
+        ELSE
+            v_row_query := "audit".capture_query(v_shape, 'row', v_lenient);
+            IF TG_OP = 'INSERT' THEN
+                v_xmin := NEW.xmin;
+                EXECUTE v_row_query INTO v_new, v_personal_new, v_key, v_tenant, v_subject USING NEW;
+            ELSE
+                EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
+            END IF;
+        END IF;
+        v_tenant := "audit"."stored_tenant"(v_tenant);
+
+        END;
     END IF;
     IF v_moves THEN
         -- the row leaves one tenant's log and enters another's

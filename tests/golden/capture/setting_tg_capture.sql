@@ -9,6 +9,7 @@ SET datestyle = 'ISO'
 AS $pgaudit_kit$
 DECLARE
     v_table_version CONSTANT integer := 1;
+    v_slow boolean := false;
     v_lenient boolean := false;
     v_shape jsonb;
     v_row_query text;
@@ -28,16 +29,15 @@ DECLARE
     v_raw_personal boolean;
     v_client jsonb;
 BEGIN
+    -- Of these types no value can fail to become jsonb unless it is very large, so no block is needed, which
+    -- would cost as much as the images. PL/pgSQL prepares each expression anew in every transaction: the
+    -- common case, without a context and in one INSERT, has as few as can be.
     IF TG_OP = 'UPDATE' THEN
         IF NOT (OLD *<> NEW) THEN
             RETURN NULL; -- nothing that is stored has changed
         END IF;
-    END IF;
-    BEGIN
-        IF TG_OP = 'UPDATE' THEN
-            v_xmin := NEW.xmin;
-            v_key := (OLD."id")::text;
-            v_tenant := "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id'));
+
+        IF pg_column_size(OLD) + pg_column_size(NEW) < 1000000 THEN
             IF OLD."id" IS DISTINCT FROM NEW."id" THEN
                 v_old := coalesce(v_old, '{}')
                     || jsonb_build_object('id', OLD."id");
@@ -62,22 +62,89 @@ BEGIN
                 v_new := coalesce(v_new, '{}')
                     || jsonb_build_object('published_at', NEW."published_at");
             END IF;
-        ELSIF TG_OP = 'INSERT' THEN
+            IF (current_setting('pgaudit_kit.context_audit', true) <> '') IS NOT TRUE
+                AND pg_column_size(v_old) <= 20000 AND pg_column_size(v_new) <= 20000
+            THEN
+                INSERT INTO "audit".change_events (
+                    event_id, occurred_at, transaction_id, table_id, table_version, row_xmin, operation, tenant_id,
+                    record_key, context, old_values, new_values
+                ) VALUES (
+                    nextval('"audit"."event_id_seq"'), clock_timestamp(), txid_current(), 1, 1,
+                    NEW.xmin, 'U', "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id')),
+                    (OLD."id")::text, jsonb_build_object(
+        'db_user', session_user,
+        'role', current_setting('role'),
+        'application_name', CASE WHEN current_setting('session_replication_role') = 'replica'
+            THEN "audit".session_name() ELSE current_setting('application_name') END,
+        'client_addr', host(inet_client_addr())
+    )
+,
+                    v_old, v_new
+                );
+                RETURN NULL;
+            END IF;
+            v_xmin := NEW.xmin;
+            v_key := (OLD."id")::text;
+            v_tenant := "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id'));
+        ELSE
+            v_slow := true;
+        END IF;
+    ELSIF TG_OP = 'INSERT' THEN
+        IF (current_setting('pgaudit_kit.context_audit', true) <> '') IS NOT TRUE AND pg_column_size(NEW) < 8000 THEN
+                INSERT INTO "audit".change_events (
+                    event_id, occurred_at, transaction_id, table_id, table_version, row_xmin, operation, tenant_id,
+                    record_key, context, old_values, new_values
+                ) VALUES (
+                    nextval('"audit"."event_id_seq"'), clock_timestamp(), txid_current(), 1, 1,
+                    NEW.xmin, 'I', "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id')),
+                    (NEW."id")::text, jsonb_build_object(
+        'db_user', session_user,
+        'role', current_setting('role'),
+        'application_name', CASE WHEN current_setting('session_replication_role') = 'replica'
+            THEN "audit".session_name() ELSE current_setting('application_name') END,
+        'client_addr', host(inet_client_addr())
+    )
+,
+                    NULL, to_jsonb(NEW)
+                );
+                RETURN NULL;
+        ELSIF pg_column_size(NEW) < 1000000 THEN
             v_xmin := NEW.xmin;
             v_key := (NEW."id")::text;
             v_tenant := "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id'));
             v_new := to_jsonb(NEW);
         ELSE
-            v_key := (OLD."id")::text;
-            v_tenant := "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id'));
-            v_old := to_jsonb(OLD);
+            v_slow := true;
         END IF;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
-        -- a value that jsonb cannot hold must not abort the user's write
-        v_lenient := true;
-    END;
-    IF v_lenient THEN
+    ELSIF (current_setting('pgaudit_kit.context_audit', true) <> '') IS NOT TRUE AND pg_column_size(OLD) < 8000 THEN
+                INSERT INTO "audit".change_events (
+                    event_id, occurred_at, transaction_id, table_id, table_version, row_xmin, operation, tenant_id,
+                    record_key, context, old_values, new_values
+                ) VALUES (
+                    nextval('"audit"."event_id_seq"'), clock_timestamp(), txid_current(), 1, 1,
+                    NULL, 'D', "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id')),
+                    (OLD."id")::text, jsonb_build_object(
+        'db_user', session_user,
+        'role', current_setting('role'),
+        'application_name', CASE WHEN current_setting('session_replication_role') = 'replica'
+            THEN "audit".session_name() ELSE current_setting('application_name') END,
+        'client_addr', host(inet_client_addr())
+    )
+,
+                    to_jsonb(OLD), NULL
+                );
+                RETURN NULL;
+    ELSIF pg_column_size(OLD) < 1000000 THEN
+        v_key := (OLD."id")::text;
+        v_tenant := "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id'));
+        v_old := to_jsonb(OLD);
+    ELSE
+        v_slow := true;
+    END IF;
+
+    IF v_slow THEN
         v_shape := '{"columns":[{"name":"id","kind":"plain","size":"small","recorded":true,"personal":false},{"name":"title","kind":"plain","size":"flat","recorded":true,"personal":false},{"name":"price","kind":"plain","size":"flat","recorded":true,"personal":false},{"name":"published_at","kind":"plain","size":"small","recorded":true,"personal":false}],"key":["id"],"key_count":1,"tenant":null,"subject":null}'::jsonb;
+        BEGIN
         IF TG_OP = 'UPDATE' THEN
             v_xmin := NEW.xmin;
             EXECUTE "audit".capture_query(v_shape, 'change', v_lenient)
@@ -101,6 +168,32 @@ BEGIN
         END IF;
         v_tenant := "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id'));
 
+        EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN
+            v_lenient := true;
+        IF TG_OP = 'UPDATE' THEN
+            v_xmin := NEW.xmin;
+            EXECUTE "audit".capture_query(v_shape, 'change', v_lenient)
+            INTO v_old, v_new, v_personal_old, v_personal_new, v_key, v_tenant, v_tenant_after, v_subject
+            USING OLD, NEW;
+            v_tenant_after := "audit".stored_tenant(v_tenant_after);
+            v_moves := "audit".stored_tenant(v_tenant) <> v_tenant_after;
+            IF v_moves THEN
+                v_row_query := "audit".capture_query(v_shape, 'row', v_lenient);
+                EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
+                EXECUTE v_row_query INTO v_new, v_personal_new, v_ignored, v_ignored, v_subject_after USING NEW;
+            END IF;
+        ELSE
+            v_row_query := "audit".capture_query(v_shape, 'row', v_lenient);
+            IF TG_OP = 'INSERT' THEN
+                v_xmin := NEW.xmin;
+                EXECUTE v_row_query INTO v_new, v_personal_new, v_key, v_tenant, v_subject USING NEW;
+            ELSE
+                EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
+            END IF;
+        END IF;
+        v_tenant := "audit"."stored_tenant"(coalesce(nullif(current_setting('app.tenant', true), ''), "audit"."read_context"() ->> 'tenant_id'));
+
+        END;
     END IF;
     IF TG_OP = 'UPDATE' AND v_old IS NULL THEN
         RETURN NULL; -- only columns changed that are not recorded

@@ -11,7 +11,7 @@ from pgaudit_kit import names
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
 from pgaudit_kit.render.bulk import bulk_units
-from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, pins
+from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, is_quick, pins, update_fits
 from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
 from pgaudit_kit.render.units import Unit
 
@@ -125,6 +125,11 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "personal": bool(spec.personal),
         "subject": spec.subject_attnum is not None,
         "simple": not spec.personal,
+        "quick": is_quick(spec),
+        "update_fits": update_fits(spec),
+        "no_context": Sql(
+            f"(current_setting({Literal(names.context_setting(schema)).sql}, true) <> '') IS NOT TRUE"
+        ),
     }
 
 

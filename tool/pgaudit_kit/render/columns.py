@@ -17,6 +17,8 @@ from pgaudit_kit.render.templates import Sql
 if TYPE_CHECKING:
     from pgaudit_kit.render.capture import CaptureSpec
 
+_QUICK_BYTES = 1_000_000
+"""Of rows below that no text is too long for jsonb, however well it is compressed."""
 _PAIRS = 50
 """A function takes 100 arguments at most, so 50 columns a call."""
 
@@ -48,6 +50,10 @@ _FAITHFUL = {
 }
 """Types of which no two values have the same JSON."""
 _FLOATS = {700, 701, 1021, 1022}
+_CERTAIN = {
+    16, 17, 20, 21, 23, 25, 26, 650, 700, 701, 829, 869, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1700, 2950,
+}  # fmt: skip
+"""Types of which every value becomes jsonb, unless a text is longer than jsonb can hold."""
 _NAMES = {24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191}
 """regclass and its kin, whose text is a name."""
 _SETTINGS: dict[str, tuple[str, set[int]]] = {
@@ -118,14 +124,12 @@ def recorded_columns(spec: CaptureSpec) -> list[Column]:
 
 def _change(column: Column, personal: bool) -> ColumnChange:
     old, new = _field("OLD", column), _field("NEW", column)
-    exact = column.base_type in _EXACT and column.deterministic
+    exact = _is_exact(column)
     middle = "personal_" if personal else ""
     old_image, new_image = _value(column, old), _value(column, new)
     return ColumnChange(
         name=Literal(column.name),
-        differs=Sql(
-            f"{old} IS DISTINCT FROM {new}" if exact else f"ROW({old})::record *<> ROW({new})::record"
-        ),
+        differs=Sql(_differs(column)),
         old=Sql(old_image),
         new=Sql(new_image),
         old_target=Sql(f"v_{middle}old"),
@@ -137,6 +141,38 @@ def _change(column: Column, personal: bool) -> ColumnChange:
             f"coalesce(to_jsonb({old_image}), 'null')::text = coalesce(to_jsonb({new_image}), 'null')::text"
         ),
     )
+
+
+def _is_exact(column: Column) -> bool:
+    return column.base_type in _EXACT and column.deterministic
+
+
+def _differs(column: Column) -> str:
+    old, new = _field("OLD", column), _field("NEW", column)
+    if _is_exact(column):
+        return f"{old} IS DISTINCT FROM {new}"
+    return f"ROW({old})::record *<> ROW({new})::record"
+
+
+def is_quick(spec: CaptureSpec) -> bool:
+    """Whether the images need no block that catches what jsonb refuses, and one INSERT records them."""
+    columns = spec.table.columns
+    return not spec.personal and all(
+        column.kind == "plain" and column.base_type in _CERTAIN and column.generated != "v"
+        for column in columns
+    )
+
+
+def update_fits(spec: CaptureSpec) -> Sql:
+    """Whether the two rows of an update are small enough for quick images, and of one tenant."""
+    tests = []
+    if any(column.size != "small" for column in spec.table.columns):
+        tests.append(f"pg_column_size(OLD) + pg_column_size(NEW) < {_QUICK_BYTES}")
+    if spec.tenant_kind == "column":
+        column = spec.table.by_attnum(spec.tenant_attnum)
+        assert column is not None, spec.tenant_attnum  # noqa: S101 - the plan resolved it
+        tests.append(f"NOT ({_differs(column)})")
+    return Sql(" AND ".join(tests) or "true")
 
 
 class RowSql:
@@ -174,6 +210,28 @@ class RowSql:
             f"THEN 'sha256:' || encode(sha256(convert_to({text}, 'UTF8')), 'hex') "
             f"WHEN starts_with({text}, '_') THEN '_' || {text} ELSE {text} END"
         )
+
+    @property
+    def fits(self) -> Sql:
+        """Whether the row is small enough for a quick image."""
+        return Sql(f"pg_column_size({self._row}) < {_QUICK_BYTES}" if self._may_be_large else "true")
+
+    @property
+    def image_fits(self) -> Sql:
+        """Nothing, or one more condition: whether the image cannot be so large that it becomes a digest."""
+        return Sql(f" AND pg_column_size({self._row}) < 8000" if self._may_be_large else "")
+
+    @property
+    def key_fits(self) -> Sql:
+        """Nothing, or one more condition: whether the key is recorded as it is."""
+        if all(self._column(attnum).base_type in _SHORT for attnum in self._spec.key):
+            return Sql("")
+        return Sql(f" AND octet_length({self.key.sql}) <= 1000")
+
+    @property
+    def _may_be_large(self) -> bool:
+        columns = self._spec.table.columns
+        return len(columns) > _PAIRS or any(column.size != "small" for column in columns)
 
     @property
     def subject(self) -> Sql:

@@ -1,0 +1,3 @@
+        IF NOT (OLD *<> NEW) THEN
+            RETURN NULL; -- nothing that is stored has changed
+        END IF;
