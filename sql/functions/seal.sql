@@ -8,6 +8,7 @@ RETURNS bigint
 LANGUAGE plpgsql
 SECURITY DEFINER -- sealers may seal and nothing else
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than any seal, and its costs are guessed too high
 SET row_security = on -- off makes a query that row security filters an error, also for the owner
 SET standard_conforming_strings = on
 SET quote_all_identifiers = off -- the fingerprint holds names
