@@ -62,6 +62,8 @@ bench-quick: $(VENV)/.bench ## Measure what auditing costs beside two other tool
 
 bench: $(VENV)/.bench ## Measure everything on each server found, and write docs/explanation/performance.md anew
 	$(BIN)/python -m benchmarks compare --profile full $(PEERS)
+	$(BIN)/python -m benchmarks compare --profile full --standby --workload update --contender none \
+		--contender pgaudit-kit --contender 'locked chain'
 	$(BIN)/python -m benchmarks report
 
 clean: ## Remove what the other targets made

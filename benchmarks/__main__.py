@@ -45,7 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     run.add_argument("--peer", action="append", default=[], metavar="NAME=FILE", help="SQL of another tool")
     run.add_argument("--peers-file", type=Path, help="TOML that says how tools of yours are started")
     run.add_argument("--connections", help="like 1,8,64 (default: as each workload proposes)")
-    run.add_argument("--sync", default="off", help="synchronous_commit: off, on, or off,on")
+    run.add_argument("--sync", help="synchronous_commit: off, on, or off,on (default: as each proposes)")
     run.add_argument("--rounds", type=int)
     run.add_argument("--seconds", type=float, help="of each run's window")
     run.add_argument("--bulk-rounds", type=int, help="rounds of the statements over many rows")
@@ -81,7 +81,7 @@ def main() -> None:
         connections=[int(n) for n in given.connections.split(",")]
         if given.connections
         else profile["connections"],
-        sync=given.sync.split(","),
+        sync=given.sync.split(",") if given.sync else (),
         rounds=given.rounds or profile["rounds"],
         other_rounds=given.rounds or profile["other_rounds"],
         seconds=given.seconds or profile["seconds"],
@@ -92,6 +92,7 @@ def main() -> None:
     )
     for server in given.server or ["local", "embedded"]:
         name = given.name or (server if server in ("local", "embedded") else "given")
+        name += "-standby" if given.standby else ""
         compare(server, plan, functools.partial(save_results, name))
         print(RESULTS / f"compare-{name}.json")
 

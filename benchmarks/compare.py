@@ -36,7 +36,7 @@ class Plan:
     contenders: Sequence[Contender]
     workloads: Sequence[str]
     connections: Sequence[int] = ()
-    sync: Sequence[str] = ("off",)
+    sync: Sequence[str] = ()
     rounds: int = 3
     other_rounds: int = 3
     seconds: float = 1.0
@@ -51,7 +51,7 @@ class Plan:
             workload = WORKLOADS[name]
             for connections in self.connections_of(workload):
                 if turn < self._rounds(workload, connections):
-                    for sync in self.sync:
+                    for sync in self.sync or workload.sync:
                         yield workload, connections, sync
 
     def connections_of(self, workload: Workload) -> Sequence[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,9 +54,12 @@ class Result:
         return found[0][1].get(contender) if found else None
 
 
-def read_results(names: Iterable[str] = ("local", "embedded", "given")) -> list[Result]:
-    """The results there are, older servers first."""
-    files = [RESULTS / f"compare-{name}.json" for name in names]
+def read_results(*, standby: bool = False) -> list[Result]:
+    """The results there are, with a standby or without, older servers first."""
+    files = [
+        RESULTS / f"compare-{name}{'-standby' if standby else ''}.json"
+        for name in ("local", "embedded", "given")
+    ]
     found = [read_result(file) for file in files if file.is_file()]
     return sorted(found, key=lambda result: float(result.facts["postgresql"].split()[0]))
 

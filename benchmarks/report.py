@@ -31,7 +31,7 @@ def write_report() -> None:
     results = read_results()
     if not results:
         raise SystemExit("there are no results; run `python -m benchmarks compare` first")
-    PAGE.write_text(fill(PAGE.read_text(), results))
+    PAGE.write_text(fill(PAGE.read_text(), results, read_results(standby=True)))
     for file in draw(results, PAGE.parent):
         print(file)
     print(PAGE)
@@ -45,11 +45,12 @@ PLOTS = {
 """What the plots in benchmarks.plots show."""
 
 
-def fill(page: str, results: Sequence[Result]) -> str:
-    """The page with tables of these results between its marks."""
+def fill(page: str, results: Sequence[Result], lagging: Sequence[Result] = ()) -> str:
+    """The page with tables of these results between its marks; `lagging`: those with a standby."""
 
     def block(match: re.Match[str]) -> str:
-        return f"{match[1]}\n{_block(match[2], results)}\n{match[3]}"
+        text = _tables("update", lagging) if match[2] == "standby" else _block(match[2], results)
+        return f"{match[1]}\n{text}\n{match[3]}"
 
     return MARK.sub(block, page)
 
@@ -65,7 +66,11 @@ def _block(name: str, results: Sequence[Result]) -> str:
         return _goals(results)
     if name in PLOTS:
         return f"![{PLOTS[name]}](performance-{name.removeprefix('plot ')}.svg)\n"
-    tables = [_table(result, cell, found) for result in results for cell, found in result.cell(name)]
+    return _tables(name, results)
+
+
+def _tables(workload: str, results: Sequence[Result]) -> str:
+    tables = [_table(result, cell, found) for result in results for cell, found in result.cell(workload)]
     return "\n".join(tables) or "Not measured.\n"
 
 

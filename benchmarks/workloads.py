@@ -26,6 +26,7 @@ class Workload:
     kind: Literal["pgbench", "loop", "bulk"] = "pgbench"
     sealer: bool = False
     connections: tuple[int, ...] = (1,)
+    sync: tuple[str, ...] = ("off",)
     main: bool = False
 
     def text(self, before: tuple[str, ...], after: tuple[str, ...]) -> str:
@@ -64,6 +65,7 @@ WORKLOADS = {
         Workload(
             name="update", main=True, title="One-row update a transaction, 13 columns of which two change",
             tables=("row13",), values=_UPDATE[0], script=(_UPDATE[1],), connections=(1, 8, 64),
+            sync=("off", "on"),
         ),
         Workload(
             name="insert", main=True, title="One-row insert a transaction, 13 columns", tables=("ins13",),
@@ -122,7 +124,7 @@ WORKLOADS = {
                 "\\set aid random(1, 64000)", "\\set bid random(1, 64)", "\\set tid random(1, 640)",
                 "\\set delta random(-5000, 5000)",
             ),
-            script=_TPCB, operations=4, sealer=True, connections=(64,),
+            script=_TPCB, operations=4, sealer=True, connections=(64,), sync=("on",),
         ),
         Workload(name="bulk", title="COPY, UPDATE and DELETE of many rows", tables=("bulk13",), kind="bulk"),
     )
