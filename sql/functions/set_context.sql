@@ -24,7 +24,7 @@ AS $fn$
 DECLARE
     v_before text := current_setting({{ context_setting }}, true);
     v_given jsonb;
-    v_context jsonb := '{}';
+    v_context jsonb := '{}'::jsonb;
     v_text text;
     v_name text;
 BEGIN
@@ -70,7 +70,7 @@ BEGIN
     v_context := v_context || coalesce(extra, '{}') || v_given;
     v_text := v_context::text;
     IF v_text LIKE '%: ""%' THEN -- '' takes a field away again
-        SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') INTO v_text
+        SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}')::text INTO v_text
         FROM jsonb_each(v_context) AS f
         WHERE f.value <> '""';
     END IF;
