@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pgaudit_kit import names
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
-from pgaudit_kit.render.columns import RowSql, pins, recorded_columns
+from pgaudit_kit.render.columns import RowSql, recorded_columns
 from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
+from pgaudit_kit.render.types import pins
 from pgaudit_kit.render.units import Unit
 
 if TYPE_CHECKING:

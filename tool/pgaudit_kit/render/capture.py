@@ -11,8 +11,9 @@ from pgaudit_kit import names
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
 from pgaudit_kit.render.bulk import bulk_units
-from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, is_quick, pins, update_fits
+from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, is_quick, update_fits
 from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
+from pgaudit_kit.render.types import pins
 from pgaudit_kit.render.units import Unit
 
 ROW_OPERATIONS = ("insert", "update", "delete")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgaudit_kit import names
-from pgaudit_kit.model import Column, Table
+from pgaudit_kit.model import Column
 from pgaudit_kit.names import Ident, Literal, QualifiedName
 from pgaudit_kit.render.templates import Sql
+from pgaudit_kit.render.types import CERTAIN, EXACT, FAITHFUL, SHORT
 
 if TYPE_CHECKING:
     from pgaudit_kit.render.capture import CaptureSpec
@@ -21,75 +22,6 @@ _QUICK_BYTES = 1_000_000
 """Of rows below that no text is too long for jsonb, however well it is compressed."""
 _PAIRS = 50
 """A function takes 100 arguments at most, so 50 columns a call."""
-
-# OIDs of built-in types; they are the same on every server.
-_EXACT = {16, 17, 18, 19, 20, 21, 23, 25, 26, 1043, 1082, 1083, 1114, 1184, 2950}
-"""Types whose equality means equal bytes, under a deterministic collation."""
-_SHORT = {16, 20, 21, 23, 26, 1082, 1083, 1114, 1184, 2950}
-"""Types whose text is short and never begins with an underscore."""
-_FAITHFUL = {
-    600,
-    790,
-    869,
-    650,
-    829,
-    774,
-    1042,
-    1083,
-    1186,
-    1266,
-    1560,
-    1562,
-    1700,
-    3904,
-    3906,
-    3908,
-    3910,
-    3912,
-    3926,
-}
-"""Types of which no two values have the same JSON."""
-_FLOATS = {700, 701, 1021, 1022}
-_CERTAIN = {
-    16, 17, 20, 21, 23, 25, 26, 650, 700, 701, 829, 869, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1700, 2950,
-}  # fmt: skip
-"""Types of which every value becomes jsonb, unless a text is longer than jsonb can hold."""
-_NAMES = {24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191}
-"""regclass and its kin, whose text is a name."""
-_SETTINGS: dict[str, tuple[str, set[int]]] = {
-    "timezone": ("'UTC'", {1082, 1083, 1114, 1184, 1266, 1182, 1183, 1115, 1185, 1270, 3908, 3910, 3912}),
-    "datestyle": ("'ISO'", {1082, 1114, 1184, 1182, 1115, 1185, 3908, 3910, 3912}),
-    "intervalstyle": ("'iso_8601'", {1186, 1187}),
-    "bytea_output": ("'hex'", {17, 1001}),
-    "extra_float_digits": ("1", _FLOATS | {600, 601, 602, 603, 604, 628, 718}),
-    "lc_monetary": ("'C'", {790, 791}),
-    "quote_all_identifiers": ("off", _NAMES),
-}
-_INDIFFERENT = {
-    16, 18, 19, 20, 21, 23, 25, 26, 114, 650, 829, 869, 774, 1000, 1002, 1003, 1005, 1007, 1009, 1014,
-    1015, 1016, 1028, 1041, 1042, 1043, 1231, 1560, 1562, 1700, 2950, 2951, 3802, 3807,
-}  # fmt: skip
-"""Types whose text depends on no setting: numbers, texts, jsonb, uuid, inet, bits, and their arrays."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """A SET clause."""
-
-    name: Sql
-    value: Sql
-
-
-def pins(table: Table) -> list[Pin]:
-    """The settings that the text of the table's values depends on; each costs 3 to 5 µs a call."""
-    known = set().union(*(oids for _, oids in _SETTINGS.values())) | _INDIFFERENT
-    types = {column.base_type for column in table.columns}
-    unknown = any(column.kind == "text" or column.base_type not in known for column in table.columns)
-    return [
-        Pin(name=Sql(name), value=Sql(value))
-        for name, (value, oids) in _SETTINGS.items()
-        if unknown or types & oids
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +67,7 @@ def _change(column: Column, personal: bool) -> ColumnChange:
         old_target=Sql(f"v_{middle}old"),
         new_target=Sql(f"v_{middle}new"),
         raw_target=Sql("v_raw_personal" if personal else "v_raw"),
-        may_look_equal=not (exact or column.kind == "json" or column.base_type in _FAITHFUL),
+        may_look_equal=not (exact or column.kind == "json" or column.base_type in FAITHFUL),
         # SQL's NULL and JSON's null give one image
         looks_equal=Sql(
             f"coalesce(to_jsonb({old_image}), 'null')::text = coalesce(to_jsonb({new_image}), 'null')::text"
@@ -144,7 +76,7 @@ def _change(column: Column, personal: bool) -> ColumnChange:
 
 
 def _is_exact(column: Column) -> bool:
-    return column.base_type in _EXACT and column.deterministic
+    return column.base_type in EXACT and column.deterministic
 
 
 def _differs(column: Column) -> str:
@@ -158,7 +90,7 @@ def is_quick(spec: CaptureSpec) -> bool:
     """Whether the images need no block that catches what jsonb refuses, and one INSERT records them."""
     columns = spec.table.columns
     return not spec.personal and all(
-        column.kind == "plain" and column.base_type in _CERTAIN and column.generated != "v"
+        column.kind == "plain" and column.base_type in CERTAIN and column.generated != "v"
         for column in columns
     )
 
@@ -202,7 +134,7 @@ class RowSql:
             return fixed_tenant(self._schema, spec)
         column = self._column(spec.tenant_attnum)
         text = _text(column, _field(self._row, column))
-        if column.base_type in _SHORT:
+        if column.base_type in SHORT:
             return Sql(f"coalesce({text}, 'default')")
         return Sql(
             f"CASE WHEN {text} IS NULL THEN 'default' "
@@ -224,7 +156,7 @@ class RowSql:
     @property
     def key_fits(self) -> Sql:
         """Nothing, or one more condition: whether the key is recorded as it is."""
-        if all(self._column(attnum).base_type in _SHORT for attnum in self._spec.key):
+        if all(self._column(attnum).base_type in SHORT for attnum in self._spec.key):
             return Sql("")
         return Sql(f" AND octet_length({self.key.sql}) <= 1000")
 
