@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.common import RESULTS, connect, one
 from benchmarks.compare import machine
 from benchmarks.contenders import HERE, Contender, contenders, run_file
-from benchmarks.measure import APPLICATION, Sealer, Target, _backends, _log, _moment
+from benchmarks.measure import APPLICATION, Sealer, Target, _backends, _log, _moment, at_work
 from benchmarks.servers import SETTINGS, Programs, bench_server
 
 RATES = (250, 500, 1000, 2000, 4000, 0)
@@ -128,14 +128,8 @@ def _sealing(target: Target) -> Any:
     if target.contender.kind != "kit":
         yield _Nobody()
         return
-    sealer = Sealer(target.dsn, every=1.0)
-    sealer.thread.start()
-    try:
+    with at_work(Sealer(target.dsn, every=1.0)) as sealer:
         yield sealer
-    finally:
-        sealer.stop.set()
-        sealer.thread.join()
-        sealer.conn.close()
 
 
 def run(server: str, rates: Sequence[int], tenants: Sequence[int], seconds: float) -> dict[str, Any]:

@@ -103,7 +103,13 @@ def sealing(target: Target, workload: Workload) -> Iterator[Sealer | None]:
     if not workload.sealer or target.contender.kind != "kit":
         yield None
         return
-    sealer = Sealer(target.dsn)
+    with at_work(Sealer(target.dsn)) as sealer:
+        yield sealer
+
+
+@contextlib.contextmanager
+def at_work(sealer: Sealer) -> Iterator[Sealer]:
+    """The sealer seals for the block."""
     sealer.thread.start()
     try:
         yield sealer

@@ -10,13 +10,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER -- writers have no right on the log
 SET search_path = pg_catalog, pg_temp
 SET row_security = on -- a session that set it off (pg_dump's scripts do) may write all the same
-SET timezone = 'UTC'
-SET datestyle = 'ISO'
-SET intervalstyle = 'iso_8601'
-SET bytea_output = 'hex'
-SET extra_float_digits = 1
-SET lc_monetary = 'C'
-SET quote_all_identifiers = off
+{% include 'snippets/image_settings.sql' %}
 AS {{ quote }}
 DECLARE
     v_table_version CONSTANT integer := {{ table_version }};

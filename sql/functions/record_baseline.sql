@@ -8,12 +8,7 @@ RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = on -- off would be an error for the log itself
-SET timezone = 'UTC'
-SET datestyle = 'ISO'
-SET intervalstyle = 'iso_8601'
-SET bytea_output = 'hex'
-SET extra_float_digits = 1
-SET lc_monetary = 'C'
+{% include 'snippets/image_settings.sql' %}
 AS $fn$
 DECLARE
     v_table {{ audit }}.audited_tables;

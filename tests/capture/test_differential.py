@@ -164,8 +164,10 @@ def update(twins: Twins, row: dict[str, Any], session: dict[str, tuple[str, ...]
 
 
 def baseline(twins: Twins) -> None:
-    for table in twins.tables:
-        twins.db.execute("SELECT audit.record_baseline(%s)", [table.table_id])
+    with twins.db.transaction():
+        twins.db.execute(b"SET LOCAL quote_all_identifiers = on")
+        for table in twins.tables:
+            twins.db.execute("SELECT audit.record_baseline(%s)", [table.table_id])
 
 
 def test_images_are_those_of_the_settings_that_are_pinned(kit_db: Database) -> None:

@@ -12,9 +12,9 @@ from pgaudit_kit import names
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
 from pgaudit_kit.render.columns import RowSql, recorded_columns
-from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
+from pgaudit_kit.render.templates import Templates
 from pgaudit_kit.render.types import pins
-from pgaudit_kit.render.units import Unit
+from pgaudit_kit.render.units import Unit, function_unit
 
 if TYPE_CHECKING:
     from pgaudit_kit.render.capture import CaptureSpec
@@ -66,21 +66,22 @@ def bulk_units(templates: Templates, spec: CaptureSpec, values: dict[str, Any]) 
     }
     units = []
     if spec.specialised:
-        units.append(_function(templates, "capture_bulk_generic", f"tg_bulk_generic_{spec.table_id}", values))
         units.append(
-            _function(templates, "capture_bulk", name, values | _specialised_values(templates.schema, spec))
+            function_unit(
+                templates, "triggers/capture_bulk_generic.sql", f"tg_bulk_generic_{spec.table_id}", values
+            )
+        )
+        units.append(
+            function_unit(
+                templates,
+                "triggers/capture_bulk.sql",
+                name,
+                values | _specialised_values(templates.schema, spec),
+            )
         )
     else:
-        units.append(_function(templates, "capture_bulk_generic", name, values))
+        units.append(function_unit(templates, "triggers/capture_bulk_generic.sql", name, values))
     return units + [_trigger(templates.schema, spec, operation, name) for operation in spec.by_statement]
-
-
-def _function(templates: Templates, template: str, name: str, values: dict[str, Any]) -> Unit:
-    path = f"triggers/{template}.sql"
-    values = values | {"function": Ident(name)}
-    body = templates.render(path, values | {"quote": Sql("")})
-    text = templates.render(path, values | {"quote": Sql(dollar_quote(body))})
-    return Unit(path=path, objects=(ObjectId("function", name),), sql=strip_header(text))
 
 
 def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:

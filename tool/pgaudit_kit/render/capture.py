@@ -12,9 +12,9 @@ from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
 from pgaudit_kit.render.bulk import bulk_units
 from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, is_quick, update_fits
-from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
+from pgaudit_kit.render.templates import Sql, Templates
 from pgaudit_kit.render.types import pins
-from pgaudit_kit.render.units import Unit
+from pgaudit_kit.render.units import Unit, function_unit
 
 ROW_OPERATIONS = ("insert", "update", "delete")
 
@@ -73,16 +73,14 @@ def capture_units(templates: Templates, spec: CaptureSpec) -> list[Unit]:
 
 def _function(templates: Templates, spec: CaptureSpec, name: str, *, generic: bool) -> Unit:
     path = f"triggers/capture{'_generic' if generic else ''}.sql"
-    values = _common_values(templates.schema, spec) | {"function": Ident(name)}
+    values = _common_values(templates.schema, spec)
     values["guarded"] = spec.specialised  # whether a DDL watch puts its columns into it
     values["partitioned"] = spec.table.kind == "p"
     maker = spec.table.partitioner if name.startswith("tg_capture_") else None
     values["partitioner"] = Ident(maker) if maker else None
     if not generic:
         values |= _specialised_values(templates.schema, spec)
-    body = templates.render(path, values | {"quote": Sql("")})
-    text = templates.render(path, values | {"quote": Sql(dollar_quote(body))})
-    return Unit(path=path, objects=(ObjectId("function", name),), sql=strip_header(text))
+    return function_unit(templates, path, name, values)
 
 
 def _common_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from typing import Any
 
 from pgaudit_kit import names, resources
 from pgaudit_kit.model import ObjectId
-from pgaudit_kit.names import QualifiedName
-from pgaudit_kit.render.templates import Templates, strip_header
+from pgaudit_kit.names import Ident, QualifiedName
+from pgaudit_kit.render.templates import Sql, Templates, dollar_quote, strip_header
 
 FOLDERS = ("functions", "views", "policies", "partitions")
 """Folders of sql/ whose objects are replaced in place; tables move by migrations."""
@@ -55,6 +56,14 @@ def _unit(templates: Templates, path: str, *, as_owner: bool = True) -> Unit:
         sql=strip_header(templates.render(path)),
         as_owner=as_owner,
     )
+
+
+def function_unit(templates: Templates, path: str, name: str, values: dict[str, Any]) -> Unit:
+    """A function of one table, its body quoted by a tag that does not occur in it."""
+    values = values | {"function": Ident(name)}
+    body = templates.render(path, values | {"quote": Sql("")})
+    text = templates.render(path, values | {"quote": Sql(dollar_quote(body))})
+    return Unit(path=path, objects=(ObjectId("function", name),), sql=strip_header(text))
 
 
 def _object(schema: str, match: re.Match[str]) -> ObjectId:
