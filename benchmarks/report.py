@@ -120,7 +120,9 @@ def _table(result: Result, cell: Cell, found: dict[str, Figures]) -> str:
         if against:
             row.insert(3, f"{found[name].over / against.over:.2f}")
         if name in bases:  # compared with itself
-            row[2:4] = [""] * (len(row[2:4]) if against else 1)
+            row[2] = ""
+            if against:
+                row[3] = ""
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines) + "\n"
 

@@ -97,3 +97,11 @@ def test_the_page_shows_the_results_that_are_stored() -> None:
     results = read_results()
     page = PAGE.read_text(encoding="utf-8")
     assert fill(page, results, read_results(standby=True)) == page
+
+
+def test_every_row_of_a_table_has_all_of_its_columns() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    tables = [block for block in page.split("\n\n") if block.startswith("|")]
+    assert len(tables) > 20
+    uneven = [table for table in tables if len({line.count("|") for line in table.splitlines()}) > 1]
+    assert uneven == []
