@@ -2,6 +2,8 @@
 -- object:   policy blocks_all_owner on audit.blocks
 -- object:   policy chain_heads_all_owner on audit.chain_heads
 -- object:   policy change_events_all_owner on audit.change_events
+-- object:   policy checkpoints_all_owner on audit.checkpoints
+-- object:   policy log_tiles_all_owner on audit.log_tiles
 -- object:   policy descendants_all_owner on audit.descendants
 -- object:   policy maintenance_permits_all_owner on audit.maintenance_permits
 -- object:   policy personal_keys_all_owner on audit.personal_keys
@@ -59,4 +61,10 @@ CREATE POLICY tenant_readers_all_owner ON {{ audit }}.tenant_readers
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS truncate_marks_all_owner ON {{ audit }}.truncate_marks;
 CREATE POLICY truncate_marks_all_owner ON {{ audit }}.truncate_marks
+FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS checkpoints_all_owner ON {{ audit }}.checkpoints;
+CREATE POLICY checkpoints_all_owner ON {{ audit }}.checkpoints
+FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS log_tiles_all_owner ON {{ audit }}.log_tiles;
+CREATE POLICY log_tiles_all_owner ON {{ audit }}.log_tiles
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -41,10 +42,11 @@ class Roles:
     sealer: str = "pgaudit_kit_sealer"
     eraser: str = "pgaudit_kit_eraser"
     dump: str = "pgaudit_kit_dump"
+    signer: str = "pgaudit_kit_signer"
 
     def all(self) -> list[str]:
         """Every role, the owner first."""
-        return [self.owner, self.view, self.reader, self.auditor, self.sealer, self.eraser, self.dump]
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
 
 class Templates:
@@ -92,7 +94,7 @@ class Templates:
             "role_names": text_array(roles.all()),
             "sql": Sql,
         }
-        for role in ("owner", "view", "reader", "auditor", "sealer", "eraser", "dump"):
+        for role in (field.name for field in dataclasses.fields(roles)):
             values[role] = Ident(getattr(roles, role))
             values[f"{role}_literal"] = Literal(getattr(roles, role))
         for kind in names.EVENT_TRIGGERS:
