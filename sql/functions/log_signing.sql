@@ -116,6 +116,7 @@ RETURNS bigint
 LANGUAGE plpgsql
 SECURITY DEFINER -- signers have no right on the log
 SET search_path = pg_catalog, pg_temp
+SET row_security = on
 AS $fn$
 BEGIN
     IF (p_kind IN ('key-rotation', 'log-restored')) IS NOT TRUE THEN

@@ -101,7 +101,7 @@ DECLARE
     v_high bigint := size;
     v_half bigint;
     v_split bigint;
-    v_proof bytea[] := '{}';
+    v_proof bytea[] := '{}'::bytea[];
 BEGIN
     IF (log_index >= 0 AND log_index < size) IS NOT TRUE THEN
         RAISE EXCEPTION 'a log of % blocks has no block %', size, log_index
@@ -138,7 +138,7 @@ DECLARE
     v_half bigint;
     v_split bigint;
     v_whole boolean := true;
-    v_proof bytea[] := '{}';
+    v_proof bytea[] := '{}'::bytea[];
 BEGIN
     IF (old_size >= 1 AND old_size <= new_size) IS NOT TRUE THEN
         RAISE EXCEPTION 'no consistency proof leads from % blocks to %', old_size, new_size

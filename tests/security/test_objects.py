@@ -53,6 +53,20 @@ EXPECTED = {
     ("schema", "audit", VIEW, "CREATE"),
     ("function", "set_context", "PUBLIC", "EXECUTE"),
     ("function", "seal", "pgaudit_kit_sealer", "EXECUTE"),
+    *(
+        ("function", name, "pgaudit_kit_signer", "EXECUTE")
+        for name in (
+            "log_entries",
+            "log_root",
+            "log_consistency",
+            "log_inclusion",
+            "store_log_tiles",
+            "newest_checkpoint",
+            "prepare_checkpoint",
+            "publish_checkpoint",
+            "record_signing",
+        )
+    ),
 }
 # Whoever owns a partitioned table needs the functions of the triggers that its new partitions get.
 PARTITIONERS = """

@@ -111,7 +111,7 @@ def test_the_same_schema_gives_the_same_text_and_another_gives_another():
 
 def test_the_roles_are_all_there():
     assert Roles().all()[0] == "pgaudit_kit_owner"
-    assert len(set(Roles().all())) == 7
+    assert len(set(Roles().all())) == 8
 
 
 TENANTS = [

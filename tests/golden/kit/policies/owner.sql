@@ -43,3 +43,9 @@ FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS truncate_marks_all_owner ON "audit".truncate_marks;
 CREATE POLICY truncate_marks_all_owner ON "audit".truncate_marks
 FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS checkpoints_all_owner ON "audit".checkpoints;
+CREATE POLICY checkpoints_all_owner ON "audit".checkpoints
+FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS log_tiles_all_owner ON "audit".log_tiles;
+CREATE POLICY log_tiles_all_owner ON "audit".log_tiles
+FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);

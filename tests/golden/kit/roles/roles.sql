@@ -6,7 +6,7 @@ DECLARE
     v_role text;
     v_default record;
 BEGIN
-    FOREACH v_role IN ARRAY '{pgaudit_kit_owner,pgaudit_kit_view,pgaudit_kit_reader,pgaudit_kit_auditor,pgaudit_kit_sealer,pgaudit_kit_eraser,pgaudit_kit_dump}'::text[] LOOP
+    FOREACH v_role IN ARRAY '{pgaudit_kit_owner,pgaudit_kit_view,pgaudit_kit_reader,pgaudit_kit_auditor,pgaudit_kit_sealer,pgaudit_kit_eraser,pgaudit_kit_dump,pgaudit_kit_signer}'::text[] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = v_role) THEN
             BEGIN
                 EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', v_role);
