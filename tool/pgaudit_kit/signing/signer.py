@@ -222,19 +222,18 @@ class Signer:
                     f"The database's log has {tree.size:,} blocks; {where} holds a checkpoint of {size:,}."
                 )
             if tree.root() != checkpoint.root:
-                raise LogForked(
-                    f"{where} holds another root over the first {size:,} blocks than the database gives:"
-                    f" {checkpoint.root.hex()} and {tree.root().hex()}."
-                )
+                raise _other_root(checkpoint, where, tree.root())
         return self._remember(state, tree, self._sign(known[ahead[-1]][0]), published=False)
 
     def _compare(self, checkpoint: Checkpoint, where: str) -> None:
+        """A checkpoint that lies behind us: the database must give its root."""
         found = self.log.root(checkpoint.size)
-        if found != checkpoint.root:
+        if found is None:
             raise LogForked(
-                f"{where} holds another root over the first {checkpoint.size:,} blocks than the database"
-                f" gives: {checkpoint.root.hex()} and {found.hex() if found else 'none'}."
+                f"{where} holds a checkpoint of {checkpoint.size:,} blocks; the database has fewer."
             )
+        if found != checkpoint.root:
+            raise _other_root(checkpoint, where, found)
 
     def _signed_before(self, *, lost: bool) -> Iterator[tuple[Checkpoint, str]]:
         """The newest checkpoint that each place has of this log, signed by us."""
@@ -269,3 +268,10 @@ class Signer:
                 newest = checkpoint, where
         if newest:
             yield newest
+
+
+def _other_root(checkpoint: Checkpoint, where: str, found: bytes) -> LogForked:
+    return LogForked(
+        f"{where} holds another root over the first {checkpoint.size:,} blocks than the database gives:"
+        f" {checkpoint.root.hex()} and {found.hex()}."
+    )
