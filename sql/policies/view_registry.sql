@@ -1,11 +1,14 @@
 -- object:   policy audited_tables_select_view on audit.audited_tables
+-- object:   policy checkpoints_select_view on audit.checkpoints
 -- object:   policy table_versions_select_view on audit.table_versions
 -- object:   policy tenant_readers_select_view on audit.tenant_readers
 -- requires: tables/tenant_readers.sql
--- purpose:  the reading views need the registry and the list of readers
+-- purpose:  the reading views need the registry, the list of readers, and what was signed
 DROP POLICY IF EXISTS audited_tables_select_view ON {{ audit }}.audited_tables;
 CREATE POLICY audited_tables_select_view ON {{ audit }}.audited_tables FOR SELECT TO {{ view }} USING (true);
 DROP POLICY IF EXISTS table_versions_select_view ON {{ audit }}.table_versions;
 CREATE POLICY table_versions_select_view ON {{ audit }}.table_versions FOR SELECT TO {{ view }} USING (true);
 DROP POLICY IF EXISTS tenant_readers_select_view ON {{ audit }}.tenant_readers;
 CREATE POLICY tenant_readers_select_view ON {{ audit }}.tenant_readers FOR SELECT TO {{ view }} USING (true);
+DROP POLICY IF EXISTS checkpoints_select_view ON {{ audit }}.checkpoints;
+CREATE POLICY checkpoints_select_view ON {{ audit }}.checkpoints FOR SELECT TO {{ view }} USING (true);

@@ -61,4 +61,3 @@ GRANT SELECT ON {{ audit }}.audited_tables TO {{ view }};
 GRANT SELECT ON {{ audit }}.table_versions TO {{ view }};
 GRANT SELECT ON {{ audit }}.tenant_readers TO {{ view }};
 GRANT SELECT ON {{ audit }}.checkpoints TO {{ view }};
-GRANT SELECT ON {{ audit }}.log_tiles TO {{ view }};

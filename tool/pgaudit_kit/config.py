@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from pgaudit_kit.errors import ConfigError, KitError, UsageError
 from pgaudit_kit.names import Ident, QualifiedName
-from pgaudit_kit.timeouts import Timeouts
+from pgaudit_kit.note import is_key_name
+from pgaudit_kit.timeouts import Timeouts, milliseconds
 
 FILE_NAME = "pgaudit.toml"
 DEFAULT_SCHEMA = "audit"
@@ -72,6 +73,29 @@ class Context(_Strict, frozen=True, kw_only=True):
         for field in self.personal:
             if not field or field in SERVER_CONTEXT:
                 raise ValueError(f"personal: {field!r} cannot be kept apart")
+
+
+class Signing(_Strict, frozen=True, kw_only=True):
+    """How the log is signed. Paths are relative to the configuration file."""
+
+    origin: str
+    key: str
+    state: str | None = None
+    every: str = "10s"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be signed with, and intervals that are none."""
+        if not is_key_name(self.origin):
+            raise ValueError(f"origin {self.origin!r} is not like 'audit.example.com/shop'")
+        if not self.key or self.state == "":
+            raise ValueError("key and state name files")
+        if not 1000 <= milliseconds(self.every) <= 86_400_000:
+            raise ValueError("every must be between 1s and 24h")
+
+    @property
+    def every_s(self) -> float:
+        """Seconds between two checkpoints."""
+        return milliseconds(self.every) / 1000
 
 
 class Tenant(_Strict, frozen=True, kw_only=True):
@@ -136,6 +160,9 @@ class Config(_Strict, frozen=True, kw_only=True):
     partitions: Partitions = Partitions()
     context: Context = Context()
     actions: dict[str, tuple[Operation, ...]] | None = None
+    signing: Signing | None = None
+    anchors: tuple[dict[str, Any], ...] = ()
+    """Where checkpoints are published; read by `anchors.spec`."""
     tables: tuple[TableConfig, ...] = ()
 
     def __post_init__(self) -> None:

@@ -37,4 +37,3 @@ ALTER TABLE {{ audit }}.log_tiles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {{ audit }}.log_tiles FORCE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE {{ audit }}.log_tiles FROM PUBLIC;
 GRANT SELECT ON {{ audit }}.checkpoints TO {{ view }};
-GRANT SELECT ON {{ audit }}.log_tiles TO {{ view }};

@@ -15,7 +15,9 @@ LOG = ("change_events", "personal_values", "personal_keys", "blocks")
 """Tables that are append-only."""
 NOT_GUARDED = ("alembic_version",)
 """The migrations' bookkeeping tells nothing about anybody."""
-READ_BY_VIEWS = {*LOG, "chain_heads", "audited_tables", "table_versions", "tenant_readers"}
+READ_BY_VIEWS = {
+    *LOG, "chain_heads", "audited_tables", "table_versions", "tenant_readers", "checkpoints",
+}  # fmt: skip
 LAG_WARN_S, LAG_FAIL_S = 15, 120
 HEARTBEAT_S = 120
 """An idle seal writes a record a minute."""

@@ -13,6 +13,7 @@ from pgaudit_kit.note.keys import (
     SigningKey,
     VerifierKey,
     cosigned_at,
+    is_key_name,
     parse_vkey,
 )
 from pgaudit_kit.note.signed import Note, open_note, parse_note, parse_signatures, signed_by
@@ -28,6 +29,7 @@ __all__ = [
     "VerifierKey",
     "checkpoint_text",
     "cosigned_at",
+    "is_key_name",
     "open_note",
     "parse_checkpoint",
     "parse_note",

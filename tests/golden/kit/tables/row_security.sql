@@ -61,4 +61,3 @@ GRANT SELECT ON "audit".audited_tables TO "pgaudit_kit_view";
 GRANT SELECT ON "audit".table_versions TO "pgaudit_kit_view";
 GRANT SELECT ON "audit".tenant_readers TO "pgaudit_kit_view";
 GRANT SELECT ON "audit".checkpoints TO "pgaudit_kit_view";
-GRANT SELECT ON "audit".log_tiles TO "pgaudit_kit_view";
