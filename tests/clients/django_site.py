@@ -19,7 +19,7 @@ audit = documented.module("Django", "audit_context")
 urlpatterns: list[Any] = []
 
 
-def configure(dsn: str) -> None:
+def configure(dsn: str, middleware: str = "audit_context.AuditContext") -> None:
     """The site's settings."""
     told = conninfo_to_dict(dsn)
     database = {"NAME": told["dbname"], "USER": told["user"], "HOST": told["host"], "PORT": told["port"]}
@@ -33,7 +33,7 @@ def configure(dsn: str) -> None:
         MIDDLEWARE=[
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
-            "audit_context.AuditContext",
+            middleware,
             "django.contrib.messages.middleware.MessageMiddleware",
         ],
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
@@ -142,7 +142,39 @@ def requests() -> None:
     assert client.post("/fail").status_code == 500
 
 
+def packaged() -> None:
+    """The same with the package's own helpers, then contexts in contexts, and one that fails."""
+    from django.contrib.auth.models import Group
+
+    from pgaudit_kit.clients import django as kit
+    from pgaudit_kit.clients.call import NoTransaction
+    from pgaudit_kit.clients.hlc import Clock
+
+    requests()
+    try:
+        kit.say(action="for nothing")
+    except NoTransaction:
+        Group.objects.create(name="nobody")
+    with kit.audit_context(actor_id="ada", action="edit", clock=Clock("eu-1")):
+        Group.objects.create(name="ada")
+        try:
+            with kit.audit_context(actor_id="eve"):
+                Group.objects.create(name="eve")
+                raise ZeroDivisionError
+        except ZeroDivisionError:
+            pass
+        with kit.audit_context(actor_id="bob"):
+            Group.objects.create(name="bob")
+        kit.say(action="publish")
+        Group.objects.create(name="ada again")
+    Group.objects.create(name="nobody again")
+
+
 def main(dsn: str, command: str, *arguments: str) -> None:
+    if command == "packaged":
+        configure(dsn, "pgaudit_kit.clients.django.AuditContextMiddleware")
+        packaged()
+        return
     configure(dsn)
     if command in ("work", "requests"):
         {"work": work, "requests": requests}[command]()

@@ -97,19 +97,33 @@ def test_the_orm_is_recorded_step_by_step(site_db: Database) -> None:
     assert_verified(site_db)
 
 
-def test_the_documented_middleware_says_who(site_db: Database) -> None:
-    site(site_db, "requests")
+@pytest.mark.parametrize("command", ["requests", "packaged"])
+def test_the_middleware_says_who(site_db: Database, command: str) -> None:
+    """The documented one, and the package's own."""
+    site(site_db, command)
     root = one(site_db, "SELECT id::text FROM auth_user WHERE username = 'root'")
-    told = [event for event in events(site_db) if event.actor_id is not None]
+    told = [event for event in events(site_db) if event.actor_id == root]
     assert [(event.operation, event.table_name) for event in told] == [
         ("INSERT", "public.auth_group"),
         ("INSERT", "public.django_admin_log"),
     ]
-    assert {event.actor_id for event in told} == {root}
     assert (
         one(site_db, "SELECT user_agent FROM audit.events WHERE actor_id = %s LIMIT 1", root) == "browser/1"
     )
     assert not any(event.new.get("name") == "never" for event in events(site_db))
+
+
+def test_the_packages_contexts_end_where_they_end(site_db: Database) -> None:
+    site(site_db, "packaged")
+    groups = [event for event in events(site_db) if event.table_name == "public.auth_group"]
+    assert [(event.new["name"], event.actor_id, event.action) for event in groups[1:]] == [
+        ("nobody", None, None),
+        ("ada", "ada", "edit"),
+        ("bob", "bob", "edit"),
+        ("ada again", "ada", "publish"),
+        ("nobody again", None, None),
+    ]
+    assert groups[2].context["node_id"] == "eu-1"
 
 
 def said(db: Database, after: int = 0) -> set[tuple[str, str]]:
