@@ -60,6 +60,15 @@ class Note(Strict):
     tenant_id: str | None
 
 
+class Proof(Strict):
+    integrity: str
+    time: str
+    log_size: int
+    signed_size: int
+    anchored_size: int
+    witnessed_size: int
+
+
 class Report(Strict):
     version: Literal[1]
     verdict: Verdict
@@ -68,6 +77,8 @@ class Report(Strict):
     findings: list[Finding]
     findings_omitted: int
     notes: list[Note]
+    proof: Proof
+    since: int
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def root(leaf_data: Iterable[bytes]) -> bytes:
 
     Holds 32 bytes for each leaf in memory; `Tree` does not.
     """
-    return _root_of_level([sha256(b"\x00" + data).digest() for data in leaf_data])
+    return fold([sha256(b"\x00" + data).digest() for data in leaf_data])
 
 
 def root_of_concatenated(hashes: bytes) -> bytes:
@@ -53,7 +53,7 @@ def root_of_concatenated(hashes: bytes) -> bytes:
     """
     if len(hashes) % HASH_SIZE:
         raise ValueError(f"{len(hashes)} bytes are not a whole number of 32-byte hashes")
-    return _root_of_level(
+    return fold(
         [
             sha256(b"\x00" + hashes[start : start + HASH_SIZE]).digest()
             for start in range(0, len(hashes), HASH_SIZE)
@@ -61,8 +61,8 @@ def root_of_concatenated(hashes: bytes) -> bytes:
     )
 
 
-def _root_of_level(level: list[bytes]) -> bytes:
-    """Pair a level's nodes until one is left."""
+def fold(level: list[bytes]) -> bytes:
+    """Pair a level's nodes until one is left; EMPTY_ROOT of none."""
     if not level:
         return EMPTY_ROOT
     while len(level) > 1:
@@ -139,7 +139,7 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
     while high - low > 1:
         split = low + _split(high - low)
         left = index < split
-        proof.append(_root_of_level(list(leaf_hashes[split:high] if left else leaf_hashes[low:split])))
+        proof.append(fold(list(leaf_hashes[split:high] if left else leaf_hashes[low:split])))
         low, high = (low, split) if left else (split, high)
     return proof[::-1]
 
@@ -177,13 +177,13 @@ def consistency_proof(leaf_hashes: Sequence[bytes], old_size: int) -> list[bytes
     while old_size < high:
         split = low + _split(high - low)
         if old_size <= split:
-            proof.append(_root_of_level(list(leaf_hashes[split:high])))
+            proof.append(fold(list(leaf_hashes[split:high])))
             high = split
         else:
-            proof.append(_root_of_level(list(leaf_hashes[low:split])))
+            proof.append(fold(list(leaf_hashes[low:split])))
             low, whole = split, False
     if not whole:
-        proof.append(_root_of_level(list(leaf_hashes[low:high])))
+        proof.append(fold(list(leaf_hashes[low:high])))
     return proof[::-1]
 
 

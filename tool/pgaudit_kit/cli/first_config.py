@@ -38,6 +38,18 @@ personal = {personal}
 # publish = ["update"]
 # archive = ["update", "delete"]
 
+# What proves the log to others: checkpoints, signed with a key that is not on the database's host, and
+# published where nobody can take them back. `pgaudit-kit key generate` makes the key, `run` signs.
+# [signing]
+# origin = "audit.example.com/shop" # the log's name for ever, like a URL without scheme
+# key = "shop.key"          # files beside this one, unless they begin with /
+# state = "shop.key.state"  # what was signed last
+# every = "10s"             # how often
+# [[anchors]]               # any number of them; docs/how-to/anchors.md has the other types
+# type = "folder"
+# name = "worm"
+# path = "/mnt/worm/shop"
+
 # What a table may say, with the defaults:
 # [[tables]]
 # name = "public.articles"  # SQL syntax: "My Schema"."T" where case or spaces matter

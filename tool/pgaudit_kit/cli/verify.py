@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +17,8 @@ from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
 from pgaudit_kit.cli.verify_text import report_text
 from pgaudit_kit.errors import UsageError
-from pgaudit_kit.verify import Report
+from pgaudit_kit.policy import load_policy
+from pgaudit_kit.verify import Report, Trust
 
 TASKS = {"blocks": "Blocks", "events": "Events"}
 
@@ -23,26 +26,52 @@ TASKS = {"blocks": "Blocks", "events": "Events"}
 @click.command(name="verify")
 @click.option("--tenant", "tenants", metavar="T", multiple=True, help="Verify this tenant's log; repeatable.")
 @click.option("--all", "everything", is_flag=True, help="Verify the log of every tenant.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="PGAUDIT_KIT_POLICY",
+    show_envvar=True,
+    help="policy.toml: whose signatures count, and where copies of them are.",
+)
+@click.option(
+    "--since",
+    type=click.IntRange(min=1),
+    metavar="SIZE",
+    default=None,
+    help="Only what came after the signed checkpoint of this many blocks; needs --policy.",
+)
 @output_options
 @pass_app
-def command(app: App, tenants: tuple[str, ...], everything: bool) -> int:
+def command(
+    app: App, tenants: tuple[str, ...], everything: bool, policy_file: Path | None, since: int | None
+) -> int:
     """Recompute the log's hashes, and say what is not as it was sealed.
 
     Tenants are named as the log stores them; _system is the kit's own. Reads in one snapshot, changes
-    nothing, and works on standbys. Exit codes: 0 intact, 1 tampered with, 4 could not be established.
+    nothing, and works on standbys. With a policy it compares the log with every checkpoint that was
+    signed, in the database and in each anchor. Exit codes: 0 intact, 1 tampered with, 4 could not be
+    established.
 
     \b
     Example:
       pgaudit-kit verify --all
       pgaudit-kit verify --tenant acme --json
+      pgaudit-kit verify --all --policy policy.toml
     """  # noqa: D301
     if bool(tenants) == everything:
         raise UsageError(
             "Both --tenant and --all were given." if tenants else "Which tenants are to be verified?",
             hint="Name one with --tenant (repeatable), or say --all.",
         )
+    if since and policy_file is None:
+        raise UsageError(
+            "--since needs a policy: blocks before it count because they were signed.",
+            hint="Add --policy policy.toml.",
+        )
+    trust = _trust(policy_file) if policy_file else None
     with app.connect(read_only=True) as conn, _progress(app) as progress:
-        report = verify.verify(conn, app.schema, tenants or None, progress)
+        report = verify.verify(conn, app.schema, tenants or None, progress, trust=trust, since=since or 0)
     app.out.emit(facts(report), lambda: report_text(report))
     return report.exit_code
 
@@ -56,7 +85,14 @@ def facts(report: Report) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in report.findings],
         "findings_omitted": report.findings_omitted,
         "notes": [asdict(note) for note in report.notes],
+        "proof": asdict(report.proof),
+        "since": report.since,
     }
+
+
+def _trust(file: Path) -> Trust:
+    policy = load_policy(file)
+    return Trust(policy=policy, now=datetime.now(UTC), anchors=())
 
 
 @contextmanager

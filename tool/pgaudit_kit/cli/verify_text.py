@@ -11,14 +11,9 @@ from rich.text import Text
 
 from pgaudit_kit.cli.output import printable
 from pgaudit_kit.doctor.model import duration
-from pgaudit_kit.verify import LEVELS, Finding, Report, TenantReport
+from pgaudit_kit.verify import LEVELS, Finding, Level, Report, TenantReport
 
 STYLES = {"ok": "green", "failed": "bold red", "unknown": "yellow", "not_run": "dim"}
-NOT_ESTABLISHED = (
-    "Not established: whether everything that happened was recorded (completeness, replay: not run), and "
-    "whether a superuser rewrote events, blocks and all hashes alike: no signed checkpoint outside this "
-    "database was consulted."
-)
 
 
 def report_text(report: Report) -> RenderableType:
@@ -32,8 +27,46 @@ def report_text(report: Report) -> RenderableType:
     if report.notes:
         parts.append(Text())
     parts.append(Text(summary(report), style=STYLES[report.verdict]))
-    parts.append(Text(NOT_ESTABLISHED))
+    parts += [Text(text) for text in (*_proved(report), *not_established(report))]
     return Group(*parts)
+
+
+def _proved(report: Report) -> Iterator[str]:
+    """By whom the log is vouched for, where a policy says whose word counts."""
+    proof = report.proof
+    if not _was_run(report, "checkpoint") or proof.integrity == "self-consistent":
+        return
+    parts = [f"signed up to {proof.signed_size:,} of {proof.log_size:,} blocks"]
+    if proof.anchored_size:
+        parts.append(f"anchored outside up to {proof.anchored_size:,}")
+    if proof.witnessed_size:
+        parts.append(f"witnessed up to {proof.witnessed_size:,}")
+    yield f"Proof: {proof.integrity}; time: {proof.time}. The log is {', '.join(parts)}."
+    if report.since:
+        yield f"Blocks before {report.since:,} were not looked at again: they count as they were signed."
+
+
+def not_established(report: Report) -> Iterator[str]:
+    """What a clean verdict does not say."""
+    levels_run: tuple[Level, ...] = ("completeness", "replay")
+    missing = [level for level in levels_run if not _was_run(report, level)]
+    if missing:
+        levels = " and ".join(missing)
+        yield f"Not established: whether everything that happened was recorded ({levels}: not run)."
+    if not _was_run(report, "checkpoint"):
+        yield (
+            "Not established: whether a superuser rewrote events, blocks and all hashes alike: without a"
+            " policy (--policy) no signed checkpoint outside this database was consulted."
+        )
+    elif report.proof.integrity in ("self-consistent", "signed"):
+        yield (
+            "Not established: whether whoever holds the signing key rewrote it all: no copy of a checkpoint"
+            " outside this database was consulted."
+        )
+
+
+def _was_run(report: Report, level: Level) -> bool:
+    return any(tenant.levels[level] != "not_run" for tenant in report.tenants)
 
 
 def summary(report: Report) -> str:

@@ -7,11 +7,12 @@ from pgaudit_kit.verify.report import (
     LevelVerdict,
     Note,
     Progress,
+    Proof,
     Report,
     TenantReport,
     Verdict,
 )
-from pgaudit_kit.verify.run import verify
+from pgaudit_kit.verify.run import Trust, verify
 
 __all__ = [
     "LEVELS",
@@ -20,8 +21,10 @@ __all__ = [
     "LevelVerdict",
     "Note",
     "Progress",
+    "Proof",
     "Report",
     "TenantReport",
+    "Trust",
     "Verdict",
     "verify",
 ]

@@ -98,6 +98,8 @@ class ChainLevel:
     """Log positions of blocks that do not say when they were sealed."""
     unreliable: list[Unreliable] = field(default_factory=list)
     next_index: int = 0
+    lowest_event_id: int = _END - 1
+    """The lowest in any block that was read."""
     seal_sound: bool = True
     """Whether the newest seal record is whole and follows the block before it."""
     _highest_event_id: int = 0
@@ -196,6 +198,7 @@ class ChainLevel:
         if not ids or index is None:
             return
         low, high = min(ids), max(ids)
+        self.lowest_event_id = min(self.lowest_event_id, low)
         if (low, high) != (block.first_event_id, block.last_event_id) and len(self.false_columns) < NOTED:
             self.false_columns.append(index)
         if sound and high <= self.highest_genuine_id:

@@ -46,8 +46,10 @@ class EventsLevel:
     chain: ChainLevel
     findings: Findings
     tenants: Sequence[str] | None
+    since: int = 0
     tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     suspects: Suspects = field(default_factory=Suspects)
+    _overlap: int | None = None
     _strangers: dict[tuple[str, int | None, int | None], list[int]] = field(default_factory=dict)
 
     @property
@@ -84,7 +86,7 @@ class EventsLevel:
     def _numbers(self) -> Iterator[int]:
         """Numbers of the chunks in which there are events, or blocks' ids, in ascending order."""
         blocks = sorted(self.chain.chunks)
-        first = _LOWEST
+        first = self._lowest()
         while True:
             values = {"first": first, "tenants": self.tenants}
             event_id = self.session.rows("next_event", values)[0].event_id
@@ -98,16 +100,28 @@ class EventsLevel:
             if first > _HIGHEST:
                 return
 
+    def _lowest(self) -> int:
+        """The lowest event id that is looked at: with `since` the lowest in a block from there on."""
+        return self.chain.lowest_event_id if self.since else _LOWEST
+
+    def _earliest(self) -> int:
+        """With `since`: where the blocks begin that may hold events of those numbers as well."""
+        if self._overlap is None:
+            (row,) = self.session.rows("overlap", {"first": self._lowest()})
+            self._overlap = self.since if row.log_index is None else min(row.log_index, self.since)
+        return self._overlap
+
     def _values(self, number: int, first: int, last: int) -> dict[str, Any]:
         span = self.chain.chunks.get(number)
+        first = max(first, self._lowest())
         seals = self.chain.seals
         seen, bounds = seals.snapshot, seals.bounds(first, last)
         return {
             "first": first,
             "last": last,
             "tenants": self.tenants,
-            "log_low": span.low if span else 0,
-            "log_high": span.high if span else -1,
+            "log_low": self._earliest() if self.since else span.low if span else 0,
+            "log_high": span.high if span else self.since - 1,
             "false_columns": self.chain.false_columns,
             "same": self.same_incarnation,
             "last_seal": bool(seen and self.same_incarnation and self.chain.seal_sound),

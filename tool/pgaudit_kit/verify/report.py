@@ -8,6 +8,8 @@ from typing import Literal, get_args
 
 Verdict = Literal["ok", "failed", "unknown"]
 LevelVerdict = Literal["ok", "failed", "unknown", "not_run"]
+Integrity = Literal["self-consistent", "signed", "anchored", "witnessed"]
+Time = Literal["asserted", "bracketed", "timestamped"]
 Level = Literal["events", "chain", "checkpoint", "completeness", "replay"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -66,6 +68,24 @@ class TenantReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """By whom the log is vouched for, and how far: sizes are numbers of its blocks.
+
+    `integrity` self-consistent: by the database alone; signed: by the key of the log; anchored: by a copy
+    of a checkpoint outside; witnessed: by as many witnesses as the policy asks for. `time` asserted: by
+    the database's clock; bracketed: others saw the checkpoints before and after at their times;
+    timestamped: by an authority's token (RFC 3161).
+    """
+
+    integrity: Integrity = "self-consistent"
+    time: Time = "asserted"
+    log_size: int = 0
+    signed_size: int = 0
+    anchored_size: int = 0
+    witnessed_size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The outcome of one run."""
 
@@ -75,6 +95,9 @@ class Report:
     findings_omitted: int = 0
     """Findings beyond those listed: a kind is listed up to a limit for each tenant."""
     notes: tuple[Note, ...] = ()
+    proof: Proof = Proof()
+    since: int = 0
+    """Blocks of the log before this one were not looked at again."""
 
     @property
     def exit_code(self) -> int:

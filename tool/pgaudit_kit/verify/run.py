@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pgaudit_kit.chain import Block
 from pgaudit_kit.db import Connection, translated
+from pgaudit_kit.merkle import Tree
+from pgaudit_kit.policy import Policy
 from pgaudit_kit.verify.chain_level import SYSTEM, ChainLevel
+from pgaudit_kit.verify.checkpoint_level import CheckpointLevel
+from pgaudit_kit.verify.claims import Anchor, Gathering
 from pgaudit_kit.verify.events_level import EventsLevel
 from pgaudit_kit.verify.facts import Facts, read_facts
 from pgaudit_kit.verify.findings import Findings
@@ -17,29 +22,51 @@ from pgaudit_kit.verify.report import (
     Level,
     LevelVerdict,
     Progress,
+    Proof,
     Report,
     TenantReport,
     Verdict,
 )
 from pgaudit_kit.verify.resolve import Resolver
 from pgaudit_kit.verify.session import Session, Unreadable, snapshot
+from pgaudit_kit.verify.since import begin, tree_at
 from pgaudit_kit.verify.structure import check_structure
 
 _NEEDED = {"change_events", "blocks"}
 _PERSONAL = {"personal_values", "personal_keys"}
 
 
-def verify(conn: Connection, schema: str, tenants: Sequence[str] | None, progress: Progress) -> Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What the verifier brings along: a policy, the anchors that it names, and a clock."""
+
+    policy: Policy
+    now: datetime
+    anchors: Sequence[Anchor] = ()
+
+
+def verify(
+    conn: Connection,
+    schema: str,
+    tenants: Sequence[str] | None,
+    progress: Progress,
+    *,
+    trust: Trust | None = None,
+    since: int = 0,
+) -> Report:
     """Verify the log in `schema`: the given tenants', or everything where `tenants` is None.
 
-    Changes nothing, and needs no right to. Raises NotInstalled where there is no log,
-    InsufficientPrivilege where this role cannot see all of it.
+    Without `trust` nothing that was signed is looked at. `since` is a size of the log that was signed:
+    blocks before it, and their events, are not looked at again. Changes nothing, and needs no right to.
+    Raises NotInstalled where there is no log, InsufficientPrivilege where this role cannot see all of it,
+    Inconclusive where nothing of the size `since` was signed.
     """
     wanted = None if tenants is None else list(dict.fromkeys(tenants))
     with translated(), snapshot(conn, schema) as session:
-        run = _Run(session, Findings(wanted), wanted, progress)
+        run = _Run(session, Findings(wanted), wanted, progress, trust, since)
         run.usable = check_structure(session, schema, run.findings)
         run.facts = read_facts(session, run.usable, run.findings)
+        run.gather()
         run.check_chain()
         run.check_events()
         return run.report()
@@ -51,6 +78,11 @@ class _Run:
     findings: Findings
     tenants: list[str] | None
     progress: Progress
+    trust: Trust | None = None
+    since: int = 0
+    signed: Gathering | None = None
+    checkpoints: CheckpointLevel | None = None
+    proof: Proof = field(default_factory=Proof)
     usable: Set[str] = frozenset()
     facts: Facts = field(init=False)
     chain: ChainLevel = field(init=False)
@@ -58,6 +90,16 @@ class _Run:
     with_events: set[str] = field(default_factory=set)
     broken_off: set[Level] = field(default_factory=set)
     """Levels that could not be finished."""
+
+    def gather(self) -> None:
+        """Read what was signed, before anything is compared with it."""
+        if self.trust is None:
+            return
+        policy = self.trust.policy
+        stored = "checkpoints" in self.usable
+        self.signed = Gathering.of(self.session, policy, self.trust.anchors, self.findings, stored=stored)
+        tree = tree_at(self.session, self.since, self.signed.claims) if self.since else Tree()
+        self.checkpoints = CheckpointLevel(policy, self.findings, self.signed.claims, self.trust.now, tree)
 
     def check_chain(self) -> None:
         facts = self.facts
@@ -74,23 +116,33 @@ class _Run:
             self._break_off("chain", error)
         else:
             self.chain.end(facts.log_size)
+            if self.checkpoints:
+                self.proof = self.checkpoints.end()
         if SYSTEM in self.chain.chains and not self.chain.seal_sound:
             self.findings.note(
                 "The newest seal record is not sound: whether unsealed events are new cannot be told."
             )
 
     def _read_blocks(self) -> None:
-        values = {"tenants": self.tenants}
+        values = {
+            "tenants": self.tenants, "since": self.since, "headers": self.checkpoints is not None,
+        }  # fmt: skip
         total = self.session.rows("size", values)[0].events
+        if self.since:
+            begin(self.session, self.since, self.chain)
         done = 0
         self.progress("blocks", 0, total)
         for row in self.session.stream("blocks", values):
             self.chain.see(Block(**row._asdict()))
+            if self.checkpoints:
+                self.checkpoints.see(row.log_index, row.header)
             done += len(row.event_ids or ())
             self.progress("blocks", min(done, total), total)
 
     def check_events(self) -> None:
-        self.events = EventsLevel(self.session, self.facts, self.chain, self.findings, self.tenants)
+        self.events = EventsLevel(
+            self.session, self.facts, self.chain, self.findings, self.tenants, self.since
+        )
         if not self.usable >= _NEEDED or "chain" in self.broken_off:
             self.broken_off.add("events")
             return
@@ -107,7 +159,7 @@ class _Run:
         self._resolve()
 
     def _read_events(self) -> None:
-        self.with_events = self._tenants_with_events()
+        self.with_events = set() if self.since else self._tenants_with_events()
         personal = Personal(self.events) if self.usable >= _PERSONAL else None
         total = sum(chain.events for chain in self.chain.chains.values())
         for chunk in self.events.chunks(self.progress, total):
@@ -144,6 +196,8 @@ class _Run:
             findings=self.findings.sorted(),
             findings_omitted=self.findings.omitted,
             notes=tuple(self.findings.notes),
+            proof=self.proof,
+            since=self.since,
         )
 
     def _tenant(self, name: str, known: set[str]) -> TenantReport:
@@ -157,6 +211,9 @@ class _Run:
         verdicts["chain"] = self._level(name, "chain", known=sealed)
         judgeable = self.chain.seal_sound or not tally.unsealed
         verdicts["events"] = self._level(name, "events", known=sealed and judgeable)
+        if self.signed:
+            readable = not self.signed.unread and "chain" not in self.broken_off
+            verdicts["checkpoint"] = self._level(name, "checkpoint", known=sealed and readable)
         oldest = tally.oldest_unsealed
         return TenantReport(
             tenant_id=name,

@@ -104,6 +104,8 @@ _TABLES: dict[str, tuple[Level, str, dict[str, str]]] = {
         },
     ),
     "seal_state": ("chain", "r", {"log_size": "bigint"}),
+    "checkpoints": ("checkpoint", "r", {"origin": "text", "size": "bigint", "note": "text"}),
+    "log_tiles": ("checkpoint", "r", {"level": "integer", "tile_index": "bigint", "hashes": "bytea"}),
 }
 
 

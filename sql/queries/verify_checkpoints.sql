@@ -1,0 +1,6 @@
+-- object:   (query)
+-- purpose:  what the database has of signed checkpoints
+SELECT c.note
+FROM {{ audit }}.checkpoints AS c
+WHERE c.origin = ANY (%(origins)s::text[]) AND c.note IS NOT NULL
+ORDER BY c.size
