@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from pgaudit_kit.cli.run import unit_text
+from pgaudit_kit.cli.systemd_unit import unit_text
 from tests.kit import Kit, run
 from tests.servers import Database
 
@@ -159,3 +159,33 @@ def test_install_says_how_sealing_is_kept_going(db: Database) -> None:
     assert "pgaudit-kit run --systemd-unit" in kit("install", "--yes").err
     kit("seal")
     assert "run" not in kit("install", "--yes").err
+
+
+@pytest.mark.any_server
+def test_the_worker_signs_beside_its_sealing(kit_db: Database, tmp_path: Path) -> None:
+    key = tmp_path / "shop.key"
+    assert run("key", "generate", "audit.example.com/shop", "--key", str(key)).code == 0
+    config = tmp_path / "pgaudit.toml"
+    config.write_text('[signing]\norigin = "audit.example.com/shop"\nkey = "shop.key"\nevery = "1s"\n')
+    with started(kit_db.dsn, "--config", str(config), "run", "--json") as process:
+        signed = json.loads(line_with(process, lambda line: '"signed"' in line))
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert signed["size"] >= 1
+    assert json.loads(out)["checkpoints_signed"] >= 1
+    kit_db.execute("ALTER TABLE audit.blocks DISABLE TRIGGER USER")
+    kit_db.execute("UPDATE audit.blocks SET header = header || ' ' WHERE log_index = 0")
+    with started(kit_db.dsn, "--config", str(config), "run") as process:
+        line_with(process, lambda line: "not signed" in line and "error" in line)
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == 1
+
+
+@pytest.mark.any_server
+def test_a_worker_whose_key_is_missing_does_not_begin(kit_db: Database, tmp_path: Path) -> None:
+    config = tmp_path / "pgaudit.toml"
+    config.write_text('[signing]\norigin = "audit.example.com/shop"\nkey = "shop.key"\n')
+    answer = run("--dsn", kit_db.dsn, "--config", str(config), "run")
+    assert answer.code == 2 and "cannot be read" in answer.err

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import shutil
-import signal
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any
 
 import click
-import structlog
 
-from pgaudit_kit import db
 from pgaudit_kit.cli.app import App, pass_app
-from pgaudit_kit.cli.output import output_options, printable
-from pgaudit_kit.config import DEFAULT_SCHEMA
+from pgaudit_kit.cli.output import output_options
+from pgaudit_kit.cli.signing_options import check_signing, make_signer
+from pgaudit_kit.cli.systemd_unit import command_line, unit_text
+from pgaudit_kit.cli.working import connect, make_log, stopped_by_signals
+from pgaudit_kit.signing import SigningLoop
 from pgaudit_kit.worker import MAINTAIN_EVERY_S, SEAL_EVERY_S, Log, Worker
+
+SIGNING_ENDS_S = 30.0
+"""How long an anchor is waited for at the end."""
 
 
 @click.command(name="run")
@@ -35,12 +33,14 @@ from pgaudit_kit.worker import MAINTAIN_EVERY_S, SEAL_EVERY_S, Log, Worker
 @click.option("--systemd-unit", is_flag=True, help="Print a systemd unit that keeps this going, and end.")
 @output_options
 @pass_app
-def command(app: App, seconds: float, systemd_unit: bool) -> None:
-    """Keep sealing, and keep the log's partitions ready, until told to stop.
+def command(app: App, seconds: float, systemd_unit: bool) -> int:
+    """Keep sealing, signing, and the log's partitions ready, until told to stop.
 
-    Says on stderr what it does (with --json a line of JSON each), connects again where the server was
-    away, and ends with 0 on SIGTERM or Ctrl-C, after the seal that is under way. Sealing needs a member of
-    pgaudit_kit_sealer, partitions one of pgaudit_kit_owner. A second worker does no harm.
+    Signs where pgaudit.toml has a [signing] section. Says on stderr what it does (with --json a line of
+    JSON each), connects again where the server was away, and ends with 0 on SIGTERM or Ctrl-C, after the
+    seal that is under way; with 1 where it refused to sign a log that was rewritten or put back. Sealing
+    needs a member of pgaudit_kit_sealer, signing one of pgaudit_kit_signer, partitions one of
+    pgaudit_kit_owner. A second worker does no harm.
 
     \b
     Example:
@@ -48,9 +48,9 @@ def command(app: App, seconds: float, systemd_unit: bool) -> None:
       pgaudit-kit run --systemd-unit > /etc/systemd/system/pgaudit-kit.service
     """  # noqa: D301
     if systemd_unit:
-        unit = unit_text(_command_line(app))
+        unit = unit_text(command_line(app))
         app.out.emit({"unit": unit}, unit.rstrip("\n"))
-        return
+        return 0
     log = make_log(app)
     with stopped_by_signals() as stop:
         worker = Worker(
@@ -61,103 +61,35 @@ def command(app: App, seconds: float, systemd_unit: bool) -> None:
             stop=stop,
             log=log,
         )
-        totals = worker.run()
+        with signing_beside(app, stop, log) as signing:
+            totals = worker.run()
     log.info("stopped")
     text = f"Sealed {totals.sealed:,} events, made {totals.partitions_made:,} partitions."
-    app.out.emit(dataclasses.asdict(totals), text)
-
-
-def connect(app: App) -> db.Connection:
-    """One connection of a worker; says nothing, since its log does."""
-    conn = db.connect(app.dsn, timeouts=app.timeouts)
-    try:
-        db.check_server(conn)
-    except BaseException:
-        conn.close()
-        raise
-    return conn
+    facts = dataclasses.asdict(totals)
+    if signing:
+        facts["checkpoints_signed"] = signing.signed
+        text = f"{text[:-1]}, signed {signing.signed:,} checkpoints."
+    app.out.emit(facts, text)
+    return 1 if signing and signing.forked else 0
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set instead of ending the process."""
-    stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def make_log(app: App) -> Log:
-    """Lines on stderr, for people or as JSON; with -q warnings alone."""
-    renderer: Any = structlog.processors.JSONRenderer() if app.out.json else _render
-    log: Log = structlog.wrap_logger(
-        structlog.PrintLogger(file=sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.WARNING if app.out.quiet else logging.INFO
-        ),
+def signing_beside(app: App, stop: threading.Event, log: Log) -> Iterator[SigningLoop | None]:
+    """Sign in a thread of its own while the body runs, where the configuration says how."""
+    if not app.config or not app.config.signing:
+        yield None
+        return
+    check_signing(app)  # what is wrong with the key is told before anything begins
+    loop = SigningLoop(
+        connect=lambda: connect(app),
+        make_signer=lambda conn: make_signer(app, conn),
+        every=app.config.signing.every_s,
+        stop=stop,
+        log=log,
     )
-    return log
-
-
-def _render(logger: object, method: str, facts: dict[str, Any]) -> str:
-    time, level, event = (facts.pop(name) for name in ("timestamp", "level", "event"))
-    more = "".join(f"  {name}={printable(str(value))}" for name, value in facts.items())
-    return f"{time}  {level:<7}  {event}{more}"
-
-
-def _command_line(app: App) -> list[str]:
-    program = shutil.which("pgaudit-kit") or sys.argv[0]
-    words = [program]
-    if app.config_option is not None:
-        words += ["--config", str(app.config_option.absolute())]
-    if app.schema_option is not None and app.schema_option != DEFAULT_SCHEMA:
-        words += ["--schema", app.schema_option]
-    return [*words, "run", "--json"]
-
-
-def unit_text(words: Sequence[str]) -> str:
-    """A systemd unit that runs this command; where the database is, a file of its own says."""
-    return f"""\
-[Unit]
-Description=pgaudit-kit: seals the audit log and keeps its partitions ready
-Wants=network-online.target
-After=network-online.target postgresql.service
-
-[Service]
-Type=exec
-# Where the database is: PGAUDIT_KIT_DSN=… in this file, readable by root alone (passwords: ~/.pgpass).
-EnvironmentFile=-/etc/pgaudit-kit.env
-# An account whose database role is a member of pgaudit_kit_owner.
-User=postgres
-ExecStart={" ".join(_quoted(word) for word in words)}
-Restart=on-failure
-RestartSec=5
-TimeoutStopSec=60
-NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=read-only
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def _quoted(word: str) -> str:
-    """A word as systemd reads it: % and $ are its own."""
-    word = word.replace("%", "%%").replace("$", "$$")
-    if word and not set(word) & set(" \t\"'\\;"):
-        return word
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    loop.start()
+    try:
+        yield loop
+    finally:
+        stop.set()
+        loop.join(SIGNING_ENDS_S)

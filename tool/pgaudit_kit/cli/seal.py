@@ -6,7 +6,7 @@ import click
 
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
-from pgaudit_kit.cli.run import connect, make_log, stopped_by_signals
+from pgaudit_kit.cli.working import connect, make_log, stopped_by_signals
 from pgaudit_kit.worker import Worker, require_seal, seal
 
 

@@ -24,7 +24,7 @@ def key_path(app: App, option: Path | None) -> Path:
     )
 
 
-def make_signer(app: App, conn: db.Connection, key: Path | None, origin: str | None = None) -> Signer:
+def make_signer(app: App, conn: db.Connection, key: Path | None = None, origin: str | None = None) -> Signer:
     """A signer with the key, state and anchors that were given or configured."""
     path = key_path(app, key)
     signing_key = read_key(path)
@@ -40,6 +40,13 @@ def make_signer(app: App, conn: db.Connection, key: Path | None, origin: str | N
         origin=origin or (signing.origin if signing else signing_key.name),
         earlier_keys=_earlier(path),
     )
+
+
+def check_signing(app: App) -> None:
+    """Raise what stands in the way of signing with the configuration."""
+    path = key_path(app, None)
+    read_key(path)
+    _earlier(path)
 
 
 def _earlier(path: Path) -> list[VerifierKey]:

@@ -2,6 +2,7 @@
 
 from pgaudit_kit.signing.key_file import generate_key, read_key, rotation_note
 from pgaudit_kit.signing.log import SignedLog
+from pgaudit_kit.signing.loop import SigningLoop
 from pgaudit_kit.signing.signer import LogForked, Outcome, Signer
 from pgaudit_kit.signing.state import State, StateFile
 
@@ -10,6 +11,7 @@ __all__ = [
     "Outcome",
     "SignedLog",
     "Signer",
+    "SigningLoop",
     "State",
     "StateFile",
     "generate_key",
