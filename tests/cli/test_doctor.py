@@ -20,6 +20,12 @@ from tests.servers import Database, PgServer
 Level = Literal["ok", "warn", "fail"]
 
 
+SIGNED = (
+    "INSERT INTO audit.checkpoints (origin, size, root, prepared_at, published_at, note, anchors)"
+    " VALUES ('example.com/x', 1, sha256(''), {}, {}, 'note', '{}')"
+)
+
+
 class _Strict(msgspec.Struct, forbid_unknown_fields=True):
     """Every field is there, and no other."""
 
@@ -287,6 +293,18 @@ BROKEN = {
         "no sealer seems to run",
         "UPDATE audit.seal_state SET sealed_at = sealed_at - interval '10 minutes';"
         + AN_EVENT.format("-9 minutes"),
+    ),
+    "anchor that refuses": Broken(
+        "signing",
+        "warn",
+        "Anchor worm did not take the checkpoint of 1 blocks: the disk is full",
+        SIGNED.format("now()", "now()", """{"worm": "the disk is full", "other": null}"""),
+    ),
+    "every anchor refuses": Broken(
+        "signing",
+        "fail",
+        "in no published checkpoint",
+        SIGNED.format("now() - interval '2 hours'", "NULL", """{"worm": "the disk is full"}"""),
     ),
     "seal lag": Broken("seal-lag", "fail", "1 event unsealed", AN_EVENT.format("-9 minutes")),
     "small seal lag": Broken("seal-lag", "warn", "1 event unsealed", AN_EVENT.format("-30 seconds")),

@@ -72,6 +72,14 @@ class Drift(_Strict):
     error: str | None
 
 
+class Signing(_Strict):
+    origin: str
+    size: int
+    blocks_since: int
+    published_age_s: float | None
+    anchors: dict[str, str | None]
+
+
 class Answer(_Strict):
     version: Literal[1]
     tables: list[TableFacts]
@@ -81,6 +89,7 @@ class Answer(_Strict):
     jobs: list[JobFacts]
     sizes: list[Size]
     drift: Drift
+    signing: Signing | None
 
 
 @pytest.fixture

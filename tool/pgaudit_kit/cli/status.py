@@ -93,9 +93,21 @@ def _sealing(status: Status) -> list[str]:
         f"Sealed     {counted(sealing.sealed_events, 'event')} in {counted(sealing.blocks, 'block')}"
         f" of {counted(sealing.tenants, 'tenant')}",
         f"Unsealed   {unsealed}",
+        f"Signed     {_signed(status)}",
         f"Partitions {made_by}",
         *([f"pg_cron    {jobs}"] if jobs else []),
     ]
+
+
+def _signed(status: Status) -> str:
+    signing = status.signing
+    if signing is None:
+        return "never"
+    age = signing["published_age_s"]
+    said = f"up to {counted(signing['size'], 'block')}, {signing['behind']:,} since; "
+    said += "not published" if age is None else f"published {duration(age)} ago"
+    failing = sorted(name for name, why in (signing["anchors"] or {}).items() if why is not None)
+    return said + (f", not by {', '.join(failing)}" if failing else "")
 
 
 def _state(job: FoundJob) -> str:

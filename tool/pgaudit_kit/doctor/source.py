@@ -106,6 +106,12 @@ class Source:
         )
 
     @cached_property
+    def signing(self) -> Row | None:
+        """The checkpoint that was prepared last; None where nothing was ever signed."""
+        rows = self.rows("status/checkpoints")
+        return rows[0] if rows else None
+
+    @cached_property
     def server(self) -> Row:
         """What kind of server it is."""
         return self.row("doctor/server")

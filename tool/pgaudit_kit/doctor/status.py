@@ -44,6 +44,8 @@ class Status:
     jobs: tuple[FoundJob, ...]
     """pg_cron's jobs of this installation that this role sees."""
     sizes: list[Row]
+    signing: Row | None
+    """The checkpoint that was prepared last; None where nothing was ever signed."""
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -81,6 +83,14 @@ class Status:
                 }
                 for job in self.jobs
             ],
+            "signing": self.signing
+            and {
+                "origin": self.signing["origin"],
+                "size": self.signing["size"],
+                "blocks_since": self.signing["behind"],
+                "published_age_s": _rounded(self.signing["published_age_s"]),
+                "anchors": self.signing["anchors"] or {},
+            },
             "sizes": [
                 {"table": row["name"], "bytes": row["bytes"], "estimated_rows": row["rows"]}
                 for row in self.sizes
@@ -103,6 +113,7 @@ def read_status(source: Source) -> Status:
         partition_manager=read_manager(source.conn, source.templates).used,
         jobs=cron.jobs if cron is not None else (),
         sizes=source.rows("status/sizes"),
+        signing=source.signing,
     )
 
 
