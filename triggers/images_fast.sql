@@ -32,7 +32,7 @@
             v_new := v_new - v_excluded;
             IF TG_OP = 'UPDATE' THEN
                 v_tenant_after := {{ audit }}.stored_tenant(v_tenant_after);
-                v_moves := {{ audit }}.stored_tenant(v_tenant) <> v_tenant_after;
+                v_moves := {{ audit }}.stored_tenant(v_tenant) <> v_tenant_after{% if crosses %} OR TG_NARGS > 0{% endif %};
                 IF v_moves THEN
                     v_subject_after := to_jsonb(NEW) ->> v_subject_column;
                 ELSE
@@ -44,6 +44,9 @@
                 END IF;
             END IF;
             v_tenant := {{ generic_tenant }};
+{% if crosses and not tenant_moves %}
+            v_tenant_after := v_tenant;
+{% endif %}
             IF v_personal <> '{}' THEN
                 SELECT jsonb_object_agg(o.key, o.value) INTO v_personal_old
                 FROM jsonb_each(v_old) AS o WHERE o.key = ANY (v_personal);

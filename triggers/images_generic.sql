@@ -4,7 +4,7 @@
             INTO v_old, v_new, v_personal_old, v_personal_new, v_key, v_tenant, v_tenant_after, v_subject
             USING OLD, NEW;
             v_tenant_after := {{ audit }}.stored_tenant(v_tenant_after);
-            v_moves := {{ audit }}.stored_tenant(v_tenant) <> v_tenant_after;
+            v_moves := {{ audit }}.stored_tenant(v_tenant) <> v_tenant_after{% if crosses %} OR TG_NARGS > 0{% endif %};
             IF v_moves THEN
                 v_row_query := {{ audit }}.capture_query(v_shape, 'row', v_lenient);
                 EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
@@ -20,3 +20,6 @@
             END IF;
         END IF;
         v_tenant := {{ generic_tenant }};
+{% if crosses and not tenant_moves %}
+        v_tenant_after := v_tenant;
+{% endif %}

@@ -6,9 +6,9 @@
 {% if subject %}
             v_subject := {{ old.subject }};
 {% endif %}
-{% if tenant_moves %}
+{% if moves %}
             v_tenant_after := {{ new.tenant }};
-            v_moves := v_tenant <> v_tenant_after;
+            v_moves := v_tenant <> v_tenant_after{% if crosses %} OR TG_NARGS > 0{% endif %};
             IF v_moves THEN
                 v_old := {{ old.recorded }};
                 v_new := {{ new.recorded }};
@@ -22,7 +22,7 @@
             ELSE
 {% endif %}
 {% include 'triggers/changes.sql' %}
-{% if tenant_moves %}
+{% if moves %}
             END IF;
 {% endif %}
         ELSIF TG_OP = 'INSERT' THEN

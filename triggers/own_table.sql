@@ -1,7 +1,7 @@
     -- Whoever makes partitions may execute this function: not in a trigger on another table, not before a
     -- write that may never be, and not a second time on a partition.
     IF pg_partition_root(TG_RELID)::text IS DISTINCT FROM {{ table_name }}
-        OR TG_NAME <> {{ row_trigger }} OR TG_WHEN <> 'AFTER'
+        OR {{ other_trigger }} OR TG_WHEN <> 'AFTER'
     THEN
         IF TG_WHEN <> 'AFTER' OR NOT EXISTS (
             -- the table was renamed, or is itself a partition, or the trigger was renamed

@@ -29,6 +29,7 @@ class TableFacts(_Strict):
     operations: list[str]
     excluded: list[str]
     personal: list[str]
+    not_recorded: list[str]
     version: int
     specialised: bool
     events_today: int | None
@@ -117,6 +118,7 @@ def test_what_is_audited(kit: Kit) -> None:
             operations=["insert", "update", "delete", "truncate"],
             excluded=["body"],
             personal=["email"],
+            not_recorded=["column body"],
             version=1,
             specialised=True,
             events_today=2,

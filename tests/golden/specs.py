@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pgaudit_kit.condition import Conditions
 from pgaudit_kit.model import Column, Table
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render import CaptureSpec
@@ -121,11 +122,14 @@ BULK_EVERYTHING = spec(
     by_statement=("delete",),
 )
 
+SOME_ROWS = spec(PLAIN.table, conditions=Conditions.one("NEW.title <> 'draft'"))
+
 CAPTURED = {
     "plain": PLAIN,
     "everything": EVERYTHING,
     "setting": SETTING,
     "unguarded": UNGUARDED,
+    "some_rows": SOME_ROWS,
     "bulk": BULK,
     "bulk_everything": BULK_EVERYTHING,
 }

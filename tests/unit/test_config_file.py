@@ -120,3 +120,11 @@ def test_what_would_not_be_read_back_is_not_written(path: Path):
     with pytest.raises(ConfigError), edited(path, remove=[A]):
         raise AssertionError("not reached")
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    "when", ["NEW.a <> 'it''s \"x\"'", configuration.When(insert="NEW.a > 1", delete="OLD.a > 1")]
+)
+def test_a_condition_is_written_as_it_is_read(path: Path, when: str | configuration.When):
+    table = TableConfig(name="public.a", when=when)
+    assert configuration.parse(change(path, put=[table])).tables[0] == table

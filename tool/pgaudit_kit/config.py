@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pgaudit_kit.condition import BadCondition, Conditions
 from pgaudit_kit.errors import ConfigError, KitError, UsageError
 from pgaudit_kit.names import Ident, QualifiedName
 from pgaudit_kit.note import is_key_name
@@ -118,6 +119,14 @@ class Tenant(_Strict, frozen=True, kw_only=True):
             raise ValueError(f"setting {self.setting!r} is not like 'app.tenant'")
 
 
+class When(_Strict, frozen=True, kw_only=True):
+    """Under which condition each operation is recorded; without one always."""
+
+    insert: str | None = None
+    update: str | None = None
+    delete: str | None = None
+
+
 class TableConfig(_Strict, frozen=True, kw_only=True, dict=True):
     """One audited table. `name` is SQL syntax; columns are names as the catalogs store them."""
 
@@ -129,6 +138,7 @@ class TableConfig(_Strict, frozen=True, kw_only=True, dict=True):
     operations: tuple[Operation, ...] = OPERATIONS
     key: tuple[str, ...] = ()
     bulk: bool = False
+    when: str | When | None = None
 
     def __post_init__(self) -> None:
         """Refuse a bad name, repeated entries and entries that contradict each other."""
@@ -145,6 +155,21 @@ class TableConfig(_Strict, frozen=True, kw_only=True, dict=True):
         for label, other in (("personal", self.personal), ("key", self.key)):
             if both := sorted(set(self.exclude) & set(other)):
                 raise ValueError(f"column {both[0]!r} stands in exclude and in {label}")
+        conditions = self.conditions
+        if self.bulk and (conditions.insert or conditions.delete):
+            raise ValueError("bulk records whole statements, so when can be asked of update alone")
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What is asked before a change is recorded, read."""
+        try:
+            if isinstance(self.when, str):
+                return Conditions.one(self.when)
+            if self.when is not None:
+                return Conditions.each(self.when.insert, self.when.update, self.when.delete)
+        except BadCondition as error:
+            raise ValueError(f"when: {error}") from None
+        return Conditions()
 
     @cached_property
     def table(self) -> QualifiedName:

@@ -153,6 +153,14 @@ def _entry(table: TableConfig) -> Table:
         entry.add("key", list(table.key))
     if table.bulk:
         entry.add("bulk", table.bulk)
+    if isinstance(table.when, str):
+        entry.add("when", table.when)
+    elif table.when is not None:
+        each = tomlkit.inline_table()
+        for operation in ("insert", "update", "delete"):
+            if (condition := getattr(table.when, operation)) is not None:
+                each.add(operation, condition)
+        entry.add("when", each)
     return entry
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pgaudit_kit.condition import Conditions
 from pgaudit_kit.names import QualifiedName
 
 ColumnKind = Literal["plain", "json", "text"]
@@ -95,6 +96,14 @@ class RegisteredTable:
     def bulk(self) -> bool:
         """Whether INSERT and DELETE are recorded by statement."""
         return bool(self.declaration.get("bulk"))
+
+    @property
+    def conditions(self) -> Conditions:
+        """What is asked before a change is recorded."""
+        said = self.declaration.get("when")
+        if isinstance(said, str):
+            return Conditions.one(said)
+        return Conditions.each(**{name: (said or {}).get(name) for name in ("insert", "update", "delete")})
 
     def current_attnum(self, table: Table, attnum: int | None) -> int | None:
         """The number that a registered column has now; says what sql/functions/current_attnums.sql says."""

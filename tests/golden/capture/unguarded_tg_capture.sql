@@ -81,6 +81,7 @@ BEGIN
         FROM pg_partition_ancestors(TG_RELID) AS a
         INNER JOIN pg_trigger AS g ON g.tgrelid = a.relid
         WHERE g.tgfoid = '"audit"."tg_capture_42"'::regproc AND g.tgparentid = 0
+        LIMIT 1 -- one for each condition
     ), TG_RELID);
     -- Nothing tells this function of DDL, so it reads the catalogs for each row.
     SELECT

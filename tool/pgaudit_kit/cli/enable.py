@@ -32,6 +32,9 @@ from pgaudit_kit.names import QualifiedName
     help="What is recorded, separated by commas.",
 )
 @click.option("--key", metavar="C", multiple=True, help="A column of the key, where there is no primary key.")
+@click.option(
+    "--when", metavar="SQL", help="Record only rows for which this holds: \"NEW.status <> 'draft'\"."
+)
 @click.option("--bulk", is_flag=True, help="Record INSERT and DELETE by statement, for mass loads.")
 @click.option("--baseline", is_flag=True, help="Record an event for each row that is there already.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
@@ -72,6 +75,8 @@ def _declare(name: QualifiedName, options: dict[str, Any]) -> TableConfig:
     }
     if tenant:
         raw["tenant"] = tenant
+    if options["when"]:
+        raw["when"] = options["when"]
     if options["subject_column"]:
         raw["subject"] = options["subject_column"]
     try:

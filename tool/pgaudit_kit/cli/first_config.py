@@ -60,6 +60,7 @@ personal = {personal}
 # operations = ["insert", "update", "delete", "truncate"]
 # key = []                  # columns that identify a row, only where there is no primary key
 # bulk = false              # true: INSERT and DELETE are recorded by statement, for tables with mass loads
+# when = "NEW.status <> 'draft'" # only such rows, or one for each: {{ update = "…" }}; default: all
 """
 
 

@@ -74,7 +74,13 @@ def _tables(status: Status) -> list[str]:
             "?" if table.events_today is None else f"{table.events_today:,}",
         )
         rows.append(row)
-    return _aligned(rows, right={5, 7})
+    conditions = [
+        f"Not recorded of {table.name}: {said}"
+        for table in status.tables
+        for said in table.not_recorded
+        if " unless " in said
+    ]
+    return _aligned(rows, right={5, 7}) + conditions
 
 
 def _sealing(status: Status) -> list[str]:

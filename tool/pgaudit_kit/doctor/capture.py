@@ -12,9 +12,9 @@ from pgaudit_kit.model import RegisteredTable, Table
 from pgaudit_kit.names import CAPTURE_FUNCTIONS, QualifiedName
 from pgaudit_kit.plan import Change
 from pgaudit_kit.render.bulk import by_statement
+from pgaudit_kit.render.capture import ROW_OPERATIONS, row_trigger_kinds
 
 APPLY = "Run `pgaudit-kit apply`; `pgaudit-kit plan` shows what it would do."
-ROW_OPERATIONS = {"insert", "update", "delete"}
 _KINDS = {"function", "view", "policy", "trigger", "event trigger"}
 _STATES = {"D": "disabled", "O": "off under session_replication_role = replica", "R": "on for replicas only"}
 
@@ -72,8 +72,8 @@ def _expected(schema: str, row: RegisteredTable, table: Table) -> Iterator[tuple
     operations = set(row.declaration["operations"])
     bulk = by_statement(schema, table, operations) if row.bulk else ()
     kinds = [(f"bulk_{kind}", f"tg_bulk_{row.table_id}") for kind in bulk]
-    if operations & ROW_OPERATIONS - set(bulk):
-        kinds.append(("row", f"tg_capture_{row.table_id}"))
+    by_row = tuple(name for name in ROW_OPERATIONS if name in operations and name not in bulk)
+    kinds += [(kind, f"tg_capture_{row.table_id}") for kind in row_trigger_kinds(row.conditions, by_row)]
     if "truncate" in operations:
         kinds.append(("truncate", "tg_truncate"))
         if table.kind == "p":

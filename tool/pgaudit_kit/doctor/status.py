@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from pgaudit_kit.config import OPERATIONS
 from pgaudit_kit.doctor.model import Row
 from pgaudit_kit.doctor.source import DEFAULT_LIMIT, UNSEALED_LIMIT, Sealing, Source
 from pgaudit_kit.model import RegisteredTable, Table
@@ -26,6 +27,8 @@ class AuditedTable:
     operations: tuple[str, ...]
     excluded: tuple[str, ...]
     personal: tuple[str, ...]
+    not_recorded: tuple[str, ...]
+    """Everything that may change without an event: operations, columns, rows."""
     version: int
     specialised: bool
     events_today: int | None
@@ -135,14 +138,32 @@ def _table(row: RegisteredTable, table: Table | None, today: dict[int, int] | No
         return tuple(column.name for column in found if column is not None)
 
     said = row.declaration
+    excluded = columns(row.excluded_attnums, said["exclude"])
     return AuditedTable(
         name=(table.name if table else row.name).display,
         exists=table is not None,
         tenant=said["tenant"],
         operations=tuple(said["operations"]),
-        excluded=columns(row.excluded_attnums, said["exclude"]),
+        excluded=excluded,
         personal=columns(row.personal_attnums, said["personal"]),
+        not_recorded=_not_recorded(row, excluded),
         version=row.table_version,
         specialised=row.specialised,
         events_today=None if today is None else today.get(row.table_id, 0),
+    )
+
+
+def _not_recorded(row: RegisteredTable, excluded: tuple[str, ...]) -> tuple[str, ...]:
+    """What the declaration leaves out, in words."""
+    operations, conditions = row.declaration["operations"], row.conditions
+    asked = {name: getattr(conditions, name) for name in ("insert", "update", "delete") if name in operations}
+    return (
+        *(name.upper() for name in OPERATIONS if name not in operations),
+        *(f"column {name}" for name in excluded),
+        *(
+            f"{name.upper()} unless {condition.text}"
+            + (" before or after" if name == "update" and conditions.crosses else "")
+            for name, condition in asked.items()
+            if condition is not None
+        ),
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pgaudit_kit.catalog import dropped_names, made_anew, read_installation, read_tables, renamed_to
+from pgaudit_kit.catalog import made_anew, read_installation, read_tables
 from pgaudit_kit.config import Config, TableConfig
 from pgaudit_kit.db import Connection
-from pgaudit_kit.errors import AbsentTable
 from pgaudit_kit.install import migrate
 from pgaudit_kit.install.audited import Target, end_changes, objects_of, table_changes
 from pgaudit_kit.install.descendants import (
@@ -22,7 +21,8 @@ from pgaudit_kit.install.partitions import grant_changes, switch_changes
 from pgaudit_kit.install.schedule import job_changes
 from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
 from pgaudit_kit.install.strays import stray_changes
-from pgaudit_kit.install.tables import from_registry, refuse_reserved, registered_for, spec_of
+from pgaudit_kit.install.tables import from_registry
+from pgaudit_kit.install.targets import resolve
 from pgaudit_kit.model import Installation, RegisteredTable, Table
 from pgaudit_kit.names import Ident, QualifiedName
 from pgaudit_kit.partition_manager import Choice, choose, read_manager
@@ -139,42 +139,7 @@ def _targets(
     conn: Connection, templates: Templates, installation: Installation, wanted: Wanted
 ) -> list[Target]:
     declared = _declared(conn, templates, installation, wanted)
-    names = [item.config.table for item in declared]
-    tables = {t.name: t for t in read_tables(conn, templates, names)}
-    next_id = max((row.table_id for row in installation.registered), default=0) + 1
-    targets: dict[QualifiedName, Target] = {}
-    for item in declared:
-        name, place = item.config.table, item.place
-        refuse_reserved(name, templates.schema, place)
-        table = tables.get(name)
-        if table is None and (now := renamed_to(conn, templates, installation, name)):
-            raise AbsentTable(
-                f"There is no table {name.display}.", at=place, hint=f"It is called {now.display} now."
-            )
-        if table is None and name in dropped_names(installation):
-            raise AbsentTable(
-                f"{name.display} was dropped while it was audited.",
-                at=place,
-                hint=f"Its events stay. `pgaudit-kit disable {name.display}` takes it out of the file.",
-            )
-        registered = registered_for(table, installation.registered)
-        spec = spec_of(
-            item.config,
-            table,
-            registered,
-            schema=templates.schema,
-            table_id=registered.table_id if registered else next_id,
-            specialised=installation.event_triggers_allowed,
-            at=place,
-        )
-        next_id += registered is None
-        targets[name] = Target(
-            declared=item.config,
-            spec=spec,
-            registered=registered,
-            parent=targets[item.heir_of] if item.heir_of else None,
-        )
-    return list(targets.values())
+    return resolve(conn, templates, installation, declared)
 
 
 def _known_ids(targets: list[Target]) -> list[int]:

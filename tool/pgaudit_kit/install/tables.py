@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pgaudit_kit.config import OPERATIONS, TableConfig, Tenant
+import msgspec
+
+from pgaudit_kit.config import OPERATIONS, TableConfig, Tenant, When
 from pgaudit_kit.errors import AbsentTable, ConfigError, NoPrimaryKey
 from pgaudit_kit.model import Column, RegisteredTable, Table
 from pgaudit_kit.names import QualifiedName
@@ -57,6 +59,7 @@ def spec_of(
         specialised=specialised,
         bulk=declared.bulk,
         by_statement=by_statement(schema, table, declared.operations) if declared.bulk else (),
+        conditions=declared.conditions,
     )
     return _with_version(draft, registered)
 
@@ -152,15 +155,29 @@ def declaration(
     """What the registry and the control event keep of the declaration."""
     kind, name = _tenant(declared.tenant)
     inherited = {} if inherited_from is None else {"inherited_from": inherited_from}
-    return inherited | {
-        "tenant": {"kind": kind, "name": name},
-        "exclude": list(declared.exclude),
-        "personal": list(declared.personal),
-        "subject": declared.subject,
-        "operations": list(spec.operations),
-        "key": list(declared.key),
-        "bulk": declared.bulk,
-    }
+    return (
+        inherited
+        | _conditions(declared)
+        | {
+            "tenant": {"kind": kind, "name": name},
+            "exclude": list(declared.exclude),
+            "personal": list(declared.personal),
+            "subject": declared.subject,
+            "operations": list(spec.operations),
+            "key": list(declared.key),
+            "bulk": declared.bulk,
+        }
+    )
+
+
+def _conditions(declared: TableConfig) -> dict[str, Any]:
+    """What was declared, as it was, and what it means for a row that is there when auditing begins."""
+    if declared.when is None:
+        return {}
+    found: dict[str, Any] = {"when": msgspec.to_builtins(declared.when)}
+    if declared.conditions.insert is not None:
+        found["baseline_when"] = declared.conditions.insert.over({"NEW": "t", "OLD": "t"})
+    return found
 
 
 def from_registry(registered: RegisteredTable, table: Table) -> TableConfig:
@@ -188,7 +205,12 @@ def from_registry(registered: RegisteredTable, table: Table) -> TableConfig:
         operations=tuple(said["operations"]),
         key=names(registered.key_attnums) if said["key"] else (),
         bulk=registered.bulk,
+        when=_when(said.get("when")),
     )
+
+
+def _when(said: str | dict[str, str] | None) -> str | When | None:
+    return When(**said) if isinstance(said, dict) else said
 
 
 def registered_for(table: Table | None, registered: Iterable[RegisteredTable]) -> RegisteredTable | None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from pgaudit_kit import names
+from pgaudit_kit.condition import ALWAYS, Conditions
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
 from pgaudit_kit.render.bulk import bulk_units
@@ -42,12 +43,19 @@ class CaptureSpec:
     """Whether INSERT and DELETE may be recorded by statement."""
     by_statement: tuple[str, ...] = ()
     """The operations that are."""
+    conditions: Conditions = ALWAYS
+    """What is asked before a change is recorded."""
 
     @property
     def row_operations(self) -> tuple[str, ...]:
         """What is recorded by row."""
         wanted = set(self.operations) - set(self.by_statement)
         return tuple(operation for operation in ROW_OPERATIONS if operation in wanted)
+
+    @property
+    def crosses(self) -> bool:
+        """Whether an update can lead a row into what is recorded, or out of it."""
+        return self.conditions.crosses and "update" in self.row_operations
 
     @property
     def key_is_personal(self) -> bool:
@@ -63,7 +71,7 @@ def capture_units(templates: Templates, spec: CaptureSpec) -> list[Unit]:
         if spec.specialised:
             units.append(_function(templates, spec, f"tg_generic_{spec.table_id}", generic=True))
         units.append(_function(templates, spec, capture, generic=not spec.specialised))
-        units.append(_row_trigger(templates.schema, spec, capture))
+        units += _row_triggers(templates.schema, spec, capture)
     units += bulk_units(templates, spec, _common_values(templates.schema, spec) | {"shape": _shape_sql(spec)})
     if "truncate" in spec.operations:
         for relation in (spec.table.name, *spec.table.partitions):
@@ -87,7 +95,9 @@ def _common_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
     return {
         "table_id": Literal(spec.table_id),
         "table_name": Literal(spec.table.name.display),
-        "row_trigger": Literal(names.trigger_name(schema, "row")),
+        "other_trigger": _other_trigger(schema, spec),
+        "crosses": spec.crosses,
+        "tenant_moves": spec.tenant_kind == "column",
         "table_version": Literal(spec.table_version),
         "key_attnums": smallints(spec.key),
         "key_count": Literal(len(spec.key)),
@@ -120,7 +130,7 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "new": new,
         "columns": columns,
         "may_look_equal": any(column.may_look_equal for column in columns),
-        "tenant_moves": spec.tenant_kind == "column",
+        "moves": spec.tenant_kind == "column" or spec.crosses,
         "personal": bool(spec.personal),
         "subject": spec.subject_attnum is not None,
         "simple": not spec.personal,
@@ -168,16 +178,45 @@ def _generic_tenant(schema: str, spec: CaptureSpec) -> Sql:
     return fixed_tenant(schema, spec)
 
 
-def _row_trigger(schema: str, spec: CaptureSpec, function: str) -> Unit:
-    name = names.trigger_name(schema, "row")
-    events = " OR ".join(operation.upper() for operation in spec.row_operations)
+def row_trigger_kinds(conditions: Conditions, operations: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """The row triggers by kind: their operations and their WHEN, empty where all is recorded."""
+    always = [name for name in operations if not conditions.when(name)]
+    kinds = {"row": (" OR ".join(name.upper() for name in always), "")} if always else {}
+    for operation in operations:
+        for kind, condition in conditions.when(operation):
+            kinds[f"row_{kind}"] = (operation.upper(), condition)
+    return kinds
+
+
+def _row_triggers(schema: str, spec: CaptureSpec, function: str) -> list[Unit]:
+    return [
+        _row_trigger(schema, spec, function, kind, events, condition)
+        for kind, (events, condition) in row_trigger_kinds(spec.conditions, spec.row_operations).items()
+    ]
+
+
+def _row_trigger(
+    schema: str, spec: CaptureSpec, function: str, kind: str, events: str, condition: str
+) -> Unit:
+    name = names.trigger_name(schema, kind)
     trigger, table = Ident(name).sql, spec.table.name.sql
+    when = f" WHEN ({condition})\n" if condition else " "
+    # the function is told what its images alone do not say
+    said = Literal(kind.removeprefix("row_")).sql if kind in ("row_enters", "row_leaves") else ""
     sql = (
         f"CREATE OR REPLACE TRIGGER {trigger}\nAFTER {events} ON {table}\n"
-        f"FOR EACH ROW EXECUTE FUNCTION {QualifiedName(schema, function).sql}();\n"
+        f"FOR EACH ROW{when}EXECUTE FUNCTION {QualifiedName(schema, function).sql}({said});\n"
         f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger};\n"
     )
     return Unit(path="", objects=(ObjectId("trigger", name, spec.table.name),), sql=sql, as_owner=False)
+
+
+def _other_trigger(schema: str, spec: CaptureSpec) -> Sql:
+    own = [
+        Literal(names.trigger_name(schema, kind)).sql
+        for kind in row_trigger_kinds(spec.conditions, spec.row_operations)
+    ]
+    return Sql(f"TG_NAME <> {own[0]}" if len(own) == 1 else f"TG_NAME NOT IN ({', '.join(own)})")
 
 
 def _truncate_triggers(schema: str, spec: CaptureSpec, relation: QualifiedName) -> list[Unit]:

@@ -96,7 +96,7 @@ def is_quick(spec: CaptureSpec) -> bool:
 
 
 def update_fits(spec: CaptureSpec) -> Sql:
-    """Whether the two rows of an update are small enough for quick images, and of one tenant."""
+    """Whether the two rows of an update are small enough for quick images, of one tenant, both recorded."""
     tests = []
     if any(column.size != "small" for column in spec.table.columns):
         tests.append(f"pg_column_size(OLD) + pg_column_size(NEW) < {_QUICK_BYTES}")
@@ -104,6 +104,8 @@ def update_fits(spec: CaptureSpec) -> Sql:
         column = spec.table.by_attnum(spec.tenant_attnum)
         assert column is not None, spec.tenant_attnum  # noqa: S101 - the plan resolved it
         tests.append(f"NOT ({_differs(column)})")
+    if spec.crosses:
+        tests.append("TG_NARGS = 0")
     return Sql(" AND ".join(tests) or "true")
 
 

@@ -60,6 +60,7 @@ BEGIN
                 uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS key_salt
             FROM %1$s %2$s AS t
             CROSS JOIN LATERAL (%3$s) AS q
+            %4$s
         ),
 
         personal_values AS (
@@ -97,7 +98,9 @@ BEGIN
         "audit".capture_query("audit".capture_shape(
             v_table.relation, v_table.key_attnums, v_table.excluded_attnums, v_table.personal_attnums,
             v_table.tenant_attnum, v_table.subject_attnum
-        ), 'row', true, 't')
+        ), 'row', true, 't'),
+        -- of built-in functions over t alone, as the plan made sure
+        'WHERE (' || (v_table.declaration ->> 'baseline_when') || ') IS NOT FALSE'
     ) USING v_table.tenant_attnum IS NOT NULL, v_tenant, v_table.table_id, v_table.table_version,
         v_key_is_personal, v_context;
     GET DIAGNOSTICS v_events = ROW_COUNT;
