@@ -95,7 +95,11 @@ class Tree:
 
     def append(self, data: bytes) -> None:
         """Append one leaf with these data."""
-        current = leaf_hash(data)
+        self.append_hash(leaf_hash(data))
+
+    def append_hash(self, leaf: bytes) -> None:
+        """Append one leaf by its hash (32 bytes, not checked)."""
+        current = leaf
         size = self._size
         while size & 1:
             current = sha256(b"\x01" + self._stack.pop() + current).digest()
