@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from pgaudit_kit.anchor_specs import AnchorSpec, check_distinct
 from pgaudit_kit.condition import BadCondition, Conditions
 from pgaudit_kit.errors import ConfigError, KitError, UsageError
 from pgaudit_kit.names import Ident, QualifiedName
@@ -186,14 +187,15 @@ class Config(_Strict, frozen=True, kw_only=True):
     context: Context = Context()
     actions: dict[str, tuple[Operation, ...]] | None = None
     signing: Signing | None = None
-    anchors: tuple[dict[str, Any], ...] = ()
-    """Where checkpoints are published; read by `anchors.spec`."""
+    anchors: tuple[AnchorSpec, ...] = ()
+    """Where checkpoints are published."""
     tables: tuple[TableConfig, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the schema's name and the actions' operations."""
         with _as_value_error():
             check_schema(self.schema)
+        check_distinct(self.anchors)
         for action, operations in (self.actions or {}).items():
             if not action or not operations:
                 raise ValueError(f"action {action!r} needs a name and at least one operation")

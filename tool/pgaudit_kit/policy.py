@@ -5,10 +5,10 @@ from __future__ import annotations
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from pgaudit_kit.anchor_specs import AnchorSpec, check_distinct
 from pgaudit_kit.errors import ConfigError, KitError
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.note import COSIGNATURE, ED25519, NoteMalformed, VerifierKey, is_key_name, parse_vkey
@@ -70,7 +70,8 @@ class Policy(_Strict, frozen=True, kw_only=True):
     quorum: int = 0
     """How many witnesses must have cosigned the newest checkpoint that counts."""
     witnesses: tuple[Witness, ...] = ()
-    anchors: tuple[dict[str, Any], ...] = ()
+    anchors: tuple[AnchorSpec, ...] = ()
+    """Where checkpoints are looked for."""
     tables: tuple[str, ...] = ()
     """Tables that must be audited."""
 
@@ -82,6 +83,7 @@ class Policy(_Strict, frozen=True, kw_only=True):
             raise ValueError("keys must name at least one key of the log")
         if not 0 <= self.quorum <= len(self.witnesses):
             raise ValueError(f"quorum {self.quorum} of {len(self.witnesses)} witnesses can never be met")
+        check_distinct(self.anchors)
         if milliseconds(self.freshness) == 0:
             raise ValueError("freshness must be a duration above 0")
         for name in self.tables:

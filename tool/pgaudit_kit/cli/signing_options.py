@@ -6,6 +6,7 @@ import glob
 from pathlib import Path
 
 from pgaudit_kit import db
+from pgaudit_kit.anchors import open_anchor
 from pgaudit_kit.cli.app import App
 from pgaudit_kit.errors import UsageError
 from pgaudit_kit.note import VerifierKey
@@ -38,6 +39,7 @@ def make_signer(app: App, conn: db.Connection, key: Path | None = None, origin: 
         key=signing_key,
         file=StateFile(state),
         origin=origin or (signing.origin if signing else signing_key.name),
+        anchors=[open_anchor(spec) for spec in (app.config.anchors if app.config else ())],
         earlier_keys=_earlier(path),
     )
 

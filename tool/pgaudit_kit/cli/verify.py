@@ -13,6 +13,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pgaudit_kit import verify
+from pgaudit_kit.anchors import open_anchor
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
 from pgaudit_kit.cli.verify_text import report_text
@@ -92,7 +93,7 @@ def facts(report: Report) -> dict[str, Any]:
 
 def _trust(file: Path) -> Trust:
     policy = load_policy(file)
-    return Trust(policy=policy, now=datetime.now(UTC), anchors=())
+    return Trust(policy=policy, now=datetime.now(UTC), anchors=[open_anchor(spec) for spec in policy.anchors])
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
+from pgaudit_kit.anchors import Anchor, Found
 from pgaudit_kit.errors import KitError
 from pgaudit_kit.note import (
     Checkpoint,
@@ -25,27 +25,6 @@ from pgaudit_kit.verify.report import Finding
 from pgaudit_kit.verify.session import Session
 
 DATABASE = "the database"
-
-
-class FoundNote(Protocol):
-    """What an anchor holds; see `anchors.Found`."""
-
-    note: bytes
-    where: str
-    at: datetime | None
-    token: bytes | None
-    problem: str | None
-
-
-class Anchor(Protocol):
-    """A place outside the database; see `anchors.Anchor`."""
-
-    @property
-    def name(self) -> str:
-        """How people call it."""
-
-    def found(self, origin: str) -> Iterator[FoundNote]:
-        """Everything that it holds of a log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +75,7 @@ class Gathering:
                 findings.note(f"Anchor {anchor.name} could not be read: {error.message}")
         return made
 
-    def take_found(self, anchor: str, found: FoundNote) -> None:
+    def take_found(self, anchor: str, found: Found) -> None:
         """Take what an anchor holds."""
         where = f"{anchor} ({found.where})"
         if found.problem is not None:

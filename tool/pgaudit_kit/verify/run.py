@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pgaudit_kit.anchors import Anchor
 from pgaudit_kit.chain import Block
 from pgaudit_kit.db import Connection, translated
 from pgaudit_kit.merkle import Tree
 from pgaudit_kit.policy import Policy
 from pgaudit_kit.verify.chain_level import SYSTEM, ChainLevel
 from pgaudit_kit.verify.checkpoint_level import CheckpointLevel
-from pgaudit_kit.verify.claims import Anchor, Gathering
+from pgaudit_kit.verify.claims import Gathering
 from pgaudit_kit.verify.events_level import EventsLevel
 from pgaudit_kit.verify.facts import Facts, read_facts
 from pgaudit_kit.verify.findings import Findings
