@@ -17,7 +17,6 @@ from pathlib import Path
 
 from pgaudit_kit.anchor_specs import FolderAnchor
 from pgaudit_kit.anchors import open_anchor
-
 from pgaudit_kit.db import connect
 from pgaudit_kit.signing import SignedLog, Signer, StateFile, read_key
 from pgaudit_kit.timeouts import Timeouts

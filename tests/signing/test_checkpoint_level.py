@@ -16,6 +16,7 @@ from pgaudit_kit.note import COSIGNATURE, Checkpoint, Note, SigningKey, checkpoi
 from pgaudit_kit.policy import LogKey, Policy, Witness
 from pgaudit_kit.timeouts import Timeouts
 from pgaudit_kit.verify import Report, Trust
+from tests.rewriting import cut_tail, recompute
 from tests.sealing import one, seal, write
 from tests.signing.conftest import ORIGIN, Shelf, Signing
 
@@ -99,46 +100,8 @@ def test_without_an_anchor_the_proof_goes_as_far_as_the_signature(signed: Signin
     assert check(signed, anchors=[]).proof.time == "asserted"
 
 
-def recompute(signing: Signing, tenant: str = "a") -> None:
-    """What a superuser does who rewrites the tenant's first event, and every hash after it."""
-    db = signing.db
-    db.execute("SET session_replication_role = replica; ALTER TABLE audit.blocks DISABLE TRIGGER USER")
-    db.execute("ALTER TABLE audit.change_events DISABLE TRIGGER USER")
-    event = one(db, "SELECT min(event_id) FROM audit.change_events WHERE tenant_id = %s", [tenant])
-    db.execute("UPDATE audit.change_events SET actor_id = 'nobody' WHERE event_id = %s", [event])
-    rows = db.execute(
-        "SELECT log_index, header, block_hash, event_ids FROM audit.blocks WHERE tenant_id = %s"
-        " ORDER BY block_number", [tenant],
-    ).fetchall()  # fmt: skip
-    before = None
-    for index, header, old_hash, _ in rows:
-        hashes = one(
-            db,
-            "SELECT string_agg(sha256(convert_to(audit.event_line(e), 'UTF8')), '' ORDER BY e.event_id)"
-            " FROM audit.change_events AS e JOIN audit.blocks AS b ON e.event_id = ANY (b.event_ids)"
-            " WHERE b.log_index = %s",
-            [index],
-        )
-        root = one(db, "SELECT audit.merkle_root(%s)", [hashes])
-        old_root = one(db, "SELECT merkle_root FROM audit.blocks WHERE log_index = %s", [index])
-        header = header.replace(bytes(old_root).hex(), bytes(root).hex())
-        if before:
-            header = header.replace(before[0].hex(), before[1].hex())
-        new_hash = one(db, "SELECT sha256(convert_to(%s::text, 'UTF8'))", [header])
-        db.execute(
-            "UPDATE audit.blocks SET header = %s, block_hash = %s, merkle_root = %s, event_hashes = %s,"
-            " prev_hash = coalesce(%s, prev_hash) WHERE log_index = %s",
-            [header, new_hash, root, hashes, before[1] if before else None, index],
-        )
-        before = bytes(old_hash), bytes(new_hash)
-    db.execute(
-        "UPDATE audit.chain_heads SET block_hash = %s WHERE tenant_id = %s", [before and before[1], tenant]
-    )
-    db.execute("RESET session_replication_role")
-
-
 def test_a_rewritten_and_recomputed_log_is_found_by_what_was_signed(signed: Signing) -> None:
-    recompute(signed)
+    recompute(signed.db)
     signed.db.execute("DELETE FROM audit.checkpoints; DELETE FROM audit.log_tiles")
     with connect(signed.db.dsn, timeouts=Timeouts(), read_only=True) as conn:
         alone = verify.verify(conn, "audit", None, lambda *_: None)
@@ -157,21 +120,7 @@ def test_a_change_after_a_checkpoint_is_placed_between_two(signed: Signing) -> N
 
 
 def test_a_cut_tail_and_an_older_copy_are_found(signed: Signing) -> None:
-    db = signed.db
-    db.execute(
-        "ALTER TABLE audit.blocks DISABLE TRIGGER USER; ALTER TABLE audit.change_events DISABLE TRIGGER USER"
-    )
-    db.execute(
-        "DELETE FROM audit.change_events AS e USING audit.blocks AS b WHERE b.log_index >= 8"
-        " AND e.event_id = ANY (b.event_ids)"
-    )
-    db.execute("DELETE FROM audit.blocks WHERE log_index >= 8; DELETE FROM audit.checkpoints WHERE size > 8")
-    db.execute("UPDATE audit.seal_state SET log_size = 8")
-    db.execute(
-        "UPDATE audit.chain_heads AS h SET (block_number, block_hash, event_count) = (SELECT b.block_number,"
-        " b.block_hash, b.first_position + b.event_count - 1 FROM audit.blocks AS b"
-        " WHERE b.tenant_id = h.tenant_id ORDER BY b.block_number DESC LIMIT 1)"
-    )
+    cut_tail(signed.db, 8)
     report = check(signed)
     assert "checkpoint-ahead" in kinds(report)
     assert "8" in next(f.message for f in report.findings if f.kind == "checkpoint-ahead")
@@ -254,21 +203,7 @@ def test_a_token_of_an_authority_counts_for_the_time(signed: Signing) -> None:
 
 
 def test_a_restoration_on_purpose_is_told_and_its_log_verified(signed: Signing) -> None:
-    db = signed.db
-    db.execute(
-        "ALTER TABLE audit.blocks DISABLE TRIGGER USER; ALTER TABLE audit.change_events DISABLE TRIGGER USER"
-    )
-    db.execute(
-        "DELETE FROM audit.change_events AS e USING audit.blocks AS b WHERE b.log_index >= 8"
-        " AND e.event_id = ANY (b.event_ids)"
-    )
-    db.execute("DELETE FROM audit.blocks WHERE log_index >= 8")
-    db.execute("UPDATE audit.seal_state SET log_size = 8")
-    db.execute(
-        "UPDATE audit.chain_heads AS h SET (block_number, block_hash, event_count) = (SELECT b.block_number,"
-        " b.block_hash, b.first_position + b.event_count - 1 FROM audit.blocks AS b"
-        " WHERE b.tenant_id = h.tenant_id ORDER BY b.block_number DESC LIMIT 1)"
-    )
+    cut_tail(signed.db, 8)
     before = list(signed.shelf.notes)
     signed.shelf.notes = []
     signed.signer().restored(f"{ORIGIN}/2")
