@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pgaudit_kit.anchor_specs import FolderAnchor
-from pgaudit_kit.anchors import Anchor, AnchorConflict, AnchorFailed, open_anchor
+from pgaudit_kit.anchors import Anchor, AnchorAhead, AnchorConflict, AnchorFailed, open_anchor
 from pgaudit_kit.stores import FolderStore, StoreFailed
 from tests.anchors.logs import ORIGIN, Log, no_proof
 
@@ -38,6 +38,26 @@ def test_files_are_named_by_size_and_nobody_may_write_them(folder: Path) -> None
     assert file.read_bytes() == LOG.note(7)
     assert stat.S_IMODE(file.stat().st_mode) == 0o444
     assert [path.name for path in shelf(folder).iterdir()] == [file.name]
+
+
+def test_a_folder_of_years_is_listed_once_and_again_where_another_has_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Any] = []
+    real = os.listdir
+
+    def listdir(path: Path) -> list[str]:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    mine = anchor(folder)
+    for size in range(1, 20):
+        mine.publish(LOG.note(size), LOG.prove(size))
+    assert len(listed) <= 2
+    anchor(folder).publish(LOG.note(25), LOG.prove(25))
+    with pytest.raises(AnchorAhead):
+        mine.publish(LOG.note(20), LOG.prove(20))
 
 
 class Crash(BaseException):

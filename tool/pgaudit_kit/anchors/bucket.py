@@ -7,14 +7,18 @@ hides it. So what counts is the oldest locked version, and others are evidence.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, islice
 from operator import attrgetter
 
 from pgaudit_kit.anchor_specs import S3Anchor
 from pgaudit_kit.anchors.errors import AnchorFailed, failing
 from pgaudit_kit.anchors.model import Found, Prove, own_note, problem_of, shelf_name, size_name, size_of
 from pgaudit_kit.anchors.shelf import held_text, publish
-from pgaudit_kit.stores import S3Store, Version, open_bucket
+from pgaudit_kit.stores import PARALLEL, S3Store, Version, open_bucket
+
+BATCH = 256
+"""Objects whose answers are waited for together."""
 
 
 class Bucket:
@@ -47,8 +51,16 @@ class Bucket:
         with failing(self.name):
             # all versions of a key come together; a page of markers may come after a page of versions
             every = sorted(self._store.versions(folder), key=attrgetter("key"))
-            for key, versions in groupby(every, key=attrgetter("key")):
-                yield from self._found_under(origin, size_of(key.removeprefix(folder)), list(versions))
+            groups = (list(versions) for _, versions in groupby(every, key=attrgetter("key")))
+
+            def look(versions: list[Version]) -> list[Found]:
+                size = size_of(versions[0].key.removeprefix(folder))
+                return list(self._found_under(origin, size, versions))
+
+            with ThreadPoolExecutor(PARALLEL) as threads:
+                while batch := list(islice(groups, BATCH)):
+                    for found in threads.map(look, batch):
+                        yield from found
 
     def _found_under(self, origin: str, size: int | None, versions: list[Version]) -> Iterator[Found]:
         first: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,11 +45,14 @@ class FolderShelf:
     def __init__(self, store: FolderStore, origin: str) -> None:
         """Take the store; the folder is listed when first asked for."""
         self._store, self._origin = store, origin
-        self._sizes: list[int] | None = None
+        self._folder = f"{shelf_name(origin)}/checkpoints"
+        self._sizes: list[int] = []
+        self._listed_at: int | None = None
+        """The folder's time of change when it was listed: years of checkpoints are not listed for each."""
 
     def key(self, size: int) -> str:
         """Where a checkpoint of this size is."""
-        return f"{shelf_name(self._origin)}/checkpoints/{size_name(size)}"
+        return f"{self._folder}/{size_name(size)}"
 
     def where(self, size: int) -> str:
         """See Shelf."""
@@ -56,16 +60,20 @@ class FolderShelf:
 
     def names(self) -> list[str]:
         """The names of the files there."""
-        return self._store.names(f"{shelf_name(self._origin)}/checkpoints")
+        return self._store.names(self._folder)
 
     def sizes_from(self, size: int) -> list[int]:
-        """See Shelf. Lists the folder anew: another signer may have written."""
-        self._sizes = [held for held in map(size_of, self.names()) if held is not None]
-        return [held for held in self._sizes if held >= size]
+        """See Shelf. Lists the folder anew where another signer has written."""
+        changed = self._store.changed_ns(self._folder)
+        if changed is None or changed != self._listed_at:
+            self._sizes = [held for held in map(size_of, self.names()) if held is not None]
+            self._listed_at = changed
+        return self._sizes[bisect_left(self._sizes, size) :][:2]
 
     def newest_below(self, size: int) -> int | None:
         """See Shelf."""
-        return max((held for held in self._sizes or () if held < size), default=None)
+        at = bisect_left(self._sizes, size)
+        return self._sizes[at - 1] if at else None
 
     def read(self, size: int) -> bytes | None:
         """See Shelf."""
@@ -73,11 +81,15 @@ class FolderShelf:
 
     def create(self, size: int, note: bytes) -> bool:
         """See Shelf."""
-        return self._store.create(self.key(size), note)
+        created = self._store.create(self.key(size), note)
+        if created:
+            insort(self._sizes, size)
+            self._listed_at = self._store.changed_ns(self._folder)
+        return created
 
     def found(self, name: str) -> Found:
         """The file of this name, with what is wrong with it."""
-        key = f"{shelf_name(self._origin)}/checkpoints/{name}"
+        key = f"{self._folder}/{name}"
         where, at = self._store.where(key), self._store.changed_at(key)
         try:
             note = self._store.read(key)

@@ -2,6 +2,6 @@
 
 from pgaudit_kit.stores.errors import StoreFailed
 from pgaudit_kit.stores.folder import FolderStore
-from pgaudit_kit.stores.s3 import S3Store, Version, open_bucket
+from pgaudit_kit.stores.s3 import PARALLEL, S3Store, Version, open_bucket
 
-__all__ = ["FolderStore", "S3Store", "StoreFailed", "Version", "open_bucket"]
+__all__ = ["PARALLEL", "FolderStore", "S3Store", "StoreFailed", "Version", "open_bucket"]

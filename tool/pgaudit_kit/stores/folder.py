@@ -102,6 +102,13 @@ class FolderStore:
         except (OSError, OverflowError, ValueError):
             return None
 
+    def changed_ns(self, key: str) -> int | None:
+        """The time of change as the file system counts it, to tell whether anything changed."""
+        try:
+            return os.stat(self._path(key)).st_mtime_ns
+        except OSError:
+            return None
+
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
         if not parts or key.startswith("/") or ".." in parts or "\0" in key:

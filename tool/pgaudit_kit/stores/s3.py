@@ -12,6 +12,8 @@ from pgaudit_kit.errors import MissingExtra
 from pgaudit_kit.stores.errors import StoreFailed
 
 MOST_BYTES = 32 * 1024 * 1024
+PARALLEL = 16
+"""Requests at once that a client of open_bucket has connections for."""
 CONFLICT_ATTEMPTS = 5
 """S3 answers 409 to one of two that create the same object at the same moment."""
 
@@ -213,7 +215,12 @@ def open_bucket(*, region: str | None, endpoint: str | None, timeout_s: float) -
         raise MissingExtra(
             "Buckets need the package boto3.", hint="Install it: pip install 'pgaudit-kit[s3]'."
         ) from None
-    settings = Config(connect_timeout=timeout_s, read_timeout=timeout_s, retries={"total_max_attempts": 3})
+    settings = Config(
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        retries={"total_max_attempts": 3},
+        max_pool_connections=PARALLEL,
+    )
     try:
         return boto3.client("s3", region_name=region, endpoint_url=endpoint, config=settings)
     except (BotoCoreError, ValueError) as error:
