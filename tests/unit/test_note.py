@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgaudit_kit import merkle
@@ -220,6 +221,28 @@ def test_any_bytes_are_a_note_or_refused(data: bytes) -> None:
 
 @given(st.data())
 def test_a_note_with_bytes_changed_is_never_taken_for_signed(data: st.DataObject) -> None:
+    change_some_bytes(data)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000, deadline=None)
+@given(st.data())
+def test_ten_thousand_notes_with_bytes_changed(data: st.DataObject) -> None:
+    change_some_bytes(data)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000, deadline=None)
+@given(st.text(max_size=120), st.sampled_from(["", "\n", "\n\n", "\n\n\u2014 a AAAAAAA=\n"]))
+def test_ten_thousand_texts_are_notes_checkpoints_and_keys_or_refused(text: str, end: str) -> None:
+    survives((text + end).encode("utf-8", "surrogatepass"))
+    for parse in (parse_checkpoint, parse_vkey, SigningKey.parse):
+        with contextlib.suppress(NoteMalformed):
+            parse(text + end)
+
+
+def change_some_bytes(data: st.DataObject) -> None:
+    """Changes up to three places of a note, and opens it."""
     original = NOTE.encode()
     mutated = bytearray(original)
     for _ in range(data.draw(st.integers(1, 3))):
