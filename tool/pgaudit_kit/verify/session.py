@@ -48,20 +48,22 @@ class Session:
     ) -> list[Any]:
         """All rows of sql/queries/verify_<query>.sql, columns as attributes.
 
+        A name with a slash is that of the file below sql/queries.
         `hash_join` is for questions about many events: the planner cannot know how many ids a
         block holds, and a nested loop over them would be quadratic.
         """
-        self._conn.execute(
-            "SELECT pg_catalog.set_config('enable_nestloop', %s, true)", ("off" if hash_join else "on",)
-        )
+        self._set_hash_join(hash_join)
         with self._conn.cursor(row_factory=namedtuple_row, binary=True) as cursor:
             return cursor.execute(self._text(query), values or {}, prepare=False).fetchall()
 
-    def stream(self, query: str, values: Mapping[str, Any]) -> Iterator[Any]:
+    def stream(
+        self, query: str, values: Mapping[str, Any], *, batch: int = _BATCH, hash_join: bool = False
+    ) -> Iterator[Any]:
         """The rows one after the other, a few at a time in memory."""
+        self._set_hash_join(hash_join)
         name = f"pgaudit_kit_{query}"
         with self._conn.cursor(name, row_factory=namedtuple_row, scrollable=False) as cursor:
-            cursor.itersize = _BATCH
+            cursor.itersize = batch
             yield from cursor.execute(self._text(query), values, binary=True)
 
     @contextlib.contextmanager
@@ -79,9 +81,15 @@ class Session:
             what = (error.diag.message_primary or str(error)).strip().split("\n")[0]
             raise Unreadable(f"{what} (SQLSTATE {error.sqlstate})") from error
 
+    def _set_hash_join(self, wanted: bool) -> None:
+        self._conn.execute(
+            "SELECT pg_catalog.set_config('enable_nestloop', %s, true)", ("off" if wanted else "on",)
+        )
+
     def _text(self, query: str) -> str:
         if query not in self._texts:
-            self._texts[query] = self._templates.render(f"queries/verify_{query}.sql")
+            file = query if "/" in query else f"verify_{query}"
+            self._texts[query] = self._templates.render(f"queries/{file}.sql")
         return self._texts[query]
 
 
