@@ -12,6 +12,8 @@ import pytest
 
 from pgaudit_kit.evidence import check
 from tests.evidence.conftest import OTHER, Log
+from tests.kit import run
+from tests.sealing import one
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -55,9 +57,7 @@ def test_lines_are_the_bytes_that_were_hashed(log: Log, whole: Path) -> None:
 def test_nothing_of_another_tenant_is_in_any_byte(log: Log, whole: Path) -> None:
     query = "SELECT email FROM public.person WHERE tenant = %s"
     secrets = [*OTHER, *(email for (email,) in log.db.execute(query, [OTHER[0]]))]
-    (salt,) = (
-        log.db.execute("SELECT salt FROM audit.chain_heads WHERE tenant_id = %s", [OTHER[0]]).fetchone() or ()
-    )
+    salt = one(log.db, "SELECT salt FROM audit.chain_heads WHERE tenant_id = %s", [OTHER[0]])
     secrets.append(bytes(salt).hex())
     headers = "SELECT block_hash FROM audit.blocks WHERE tenant_id IN (%s, '_system')"
     secrets += [bytes(digest).hex() for (digest,) in log.db.execute(headers, [OTHER[0]])]
@@ -94,12 +94,9 @@ def test_single_events_are_proved_and_no_other_is_shown(log: Log) -> None:
 
 
 def test_a_range_is_rounded_out_to_blocks_and_shows_its_neighbours(log: Log) -> None:
-    (at,) = log.db.execute(
-        "SELECT min(e.occurred_at)::text FROM audit.events AS e WHERE tenant_id = 'acme' AND block_number = 2"
-    ).fetchone() or ("",)
-    (end,) = log.db.execute(
-        "SELECT max(e.occurred_at)::text FROM audit.events AS e WHERE tenant_id = 'acme' AND block_number = 2"
-    ).fetchone() or ("",)
+    times = "FROM audit.events AS e WHERE tenant_id = 'acme' AND block_number = 2"
+    at = one(log.db, f"SELECT min(e.occurred_at)::text {times}")
+    end = one(log.db, f"SELECT max(e.occurred_at)::text {times}")
     folder = log.export("range", "--from", at, "--to", end)
     report = check(str(folder), [log.vkey])
     assert report["verdict"] == "ok" and report["events"] == 5
@@ -124,9 +121,8 @@ def test_what_is_not_in_the_log_cannot_be_concluded(
 
 
 def test_an_event_of_another_tenant_is_not_found(log: Log) -> None:
-    (event,) = log.db.execute(
-        "SELECT event_id FROM audit.change_events WHERE tenant_id = %s LIMIT 1", [OTHER[0]]
-    ).fetchone() or (0,)
+    query = "SELECT max(event_id) FROM audit.change_events WHERE tenant_id = %s"
+    event = one(log.db, query, [OTHER[0]])
     assert log.answer(log.folder / "none", "--event", str(event)).code == 4
 
 
@@ -145,3 +141,19 @@ def test_nothing_half_done_is_left_behind(log: Log, tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [("--event", "1", "--from", "2026-01-01"), ("--from", "yesterday")])
 def test_options_that_make_no_sense_are_refused(log: Log, options: tuple[str, ...]) -> None:
     assert log.answer(log.folder / "none", *options).code == 2
+
+
+def test_verify_offline_says_the_same(log: Log, whole: Path) -> None:
+    answer = run("verify", "--offline", str(whole), "--policy", str(log.policy), "--json")
+    assert answer.code == 0, answer.err
+    assert (answer.json["verdict"], answer.json["integrity"]) == ("ok", "signed")
+    (tenant,) = answer.json["tenants"]
+    assert (tenant["tenant_id"], tenant["checked"]) == ("acme", 15)
+    assert {tenant["levels"][level] for level in ("events", "chain", "checkpoint")} == {"ok"}
+    assert "none is left out" in run("verify", "--offline", str(whole)).out
+
+
+def test_verify_offline_without_evidence_is_not_concluded(tmp_path: Path) -> None:
+    answer = run("verify", "--offline", str(tmp_path / "absent"), "--json")
+    assert answer.code == 4 and answer.json["verdict"] == "unknown"
+    assert run("verify", "--offline", str(tmp_path), "--all").code == 2

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pgaudit_kit import verify
 from pgaudit_kit.anchors import open_anchor
 from pgaudit_kit.cli.app import App, pass_app
+from pgaudit_kit.cli.offline import verify_offline
 from pgaudit_kit.cli.output import output_options
+from pgaudit_kit.cli.verify_progress import progress_bars
 from pgaudit_kit.cli.verify_text import report_text
 from pgaudit_kit.errors import UsageError
 from pgaudit_kit.policy import load_policy
 from pgaudit_kit.verify import Report, Trust
-
-TASKS = {"blocks": "Blocks", "events": "Events"}
 
 
 @click.command(name="verify")
@@ -42,10 +39,22 @@ TASKS = {"blocks": "Blocks", "events": "Events"}
     default=None,
     help="Only what came after the signed checkpoint of this many blocks; needs --policy.",
 )
+@click.option(
+    "--offline",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Evidence from `evidence export` instead of a database.",
+)
 @output_options
 @pass_app
 def command(
-    app: App, tenants: tuple[str, ...], everything: bool, policy_file: Path | None, since: int | None
+    app: App,
+    tenants: tuple[str, ...],
+    everything: bool,
+    policy_file: Path | None,
+    since: int | None,
+    folder: Path | None,
 ) -> int:
     """Recompute the log's hashes, and say what is not as it was sealed.
 
@@ -59,7 +68,12 @@ def command(
       pgaudit-kit verify --all
       pgaudit-kit verify --tenant acme --json
       pgaudit-kit verify --all --policy policy.toml
+      pgaudit-kit verify --offline /tmp/acme --policy policy.toml
     """  # noqa: D301
+    if folder is not None:
+        if tenants or everything or since:
+            raise UsageError("--offline takes the tenant from the evidence; it goes with --policy alone.")
+        return verify_offline(app, folder, policy_file)
     if bool(tenants) == everything:
         raise UsageError(
             "Both --tenant and --all were given." if tenants else "Which tenants are to be verified?",
@@ -71,7 +85,7 @@ def command(
             hint="Add --policy policy.toml.",
         )
     trust = _trust(policy_file) if policy_file else None
-    with app.connect(read_only=True) as conn, _progress(app) as progress:
+    with app.connect(read_only=True) as conn, progress_bars(app) as progress:
         report = verify.verify(conn, app.schema, tenants or None, progress, trust=trust, since=since or 0)
     app.out.emit(facts(report), lambda: report_text(report))
     return report.exit_code
@@ -94,13 +108,3 @@ def facts(report: Report) -> dict[str, Any]:
 def _trust(file: Path) -> Trust:
     policy = load_policy(file)
     return Trust(policy=policy, now=datetime.now(UTC), anchors=[open_anchor(spec) for spec in policy.anchors])
-
-
-@contextmanager
-def _progress(app: App) -> Iterator[verify.Progress]:
-    """A bar for each level, on a terminal alone; both are gone at the end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    shown = app.out.stderr.is_terminal and not app.out.quiet
-    with Progress(*columns, console=app.out.stderr, transient=True, disable=not shown) as bar:
-        tasks = {name: bar.add_task(text, total=None) for name, text in TASKS.items()}
-        yield lambda name, done, total: bar.update(tasks[name], completed=done, total=total)
