@@ -3,4 +3,5 @@
 SELECT c.note
 FROM {{ audit }}.checkpoints AS c
 WHERE c.origin = ANY (%(origins)s::text[]) AND c.note IS NOT NULL
+    AND c.size >= %(since)s
 ORDER BY c.size

@@ -122,3 +122,11 @@ def test_logs_with_odd_names_do_not_meet(place: Open) -> None:
     for origin in origins:
         place().publish(Log(origin).note(1), no_proof)
     assert all(len(held(place(), origin)) == 1 for origin in origins)
+
+
+def test_found_since_leaves_smaller_checkpoints_out(place: Open) -> None:
+    for size in (3, 7, 12):
+        place().publish(LOG.note(size), LOG.prove(size))
+    assert sorted(found.note for found in place().found(ORIGIN, 7)) == sorted([LOG.note(7), LOG.note(12)])
+    assert [found.note for found in place().found(ORIGIN, 8)] == [LOG.note(12)]
+    assert list(place().found(ORIGIN, 13)) == []

@@ -51,7 +51,7 @@ class Shelf:
         self.notes.append(note)
         return b""
 
-    def found(self, origin: str) -> Iterator[Kept]:
+    def found(self, origin: str, since: int = 0) -> Iterator[Kept]:
         """What it has."""
         if self.failing:
             raise KitError("the shelf is out of reach")

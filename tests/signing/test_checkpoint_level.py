@@ -43,7 +43,7 @@ class Dated:
     def __init__(self, shelf: Shelf, **options: Any) -> None:
         self.shelf, self.options = shelf, options
 
-    def found(self, origin: str) -> Iterator[Seen]:
+    def found(self, origin: str, since: int = 0) -> Iterator[Seen]:
         """All of it."""
         if self.shelf.failing:
             raise KitError("the shelf is out of reach")

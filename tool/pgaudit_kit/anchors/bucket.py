@@ -45,12 +45,13 @@ class Bucket:
             shelf.newest = max(shelf.newest or 0, checkpoint.size)
         return b""
 
-    def found(self, origin: str) -> Iterator[Found]:
-        """Every version of every object in the log's folder, and every marker."""
+    def found(self, origin: str, since: int = 0) -> Iterator[Found]:
+        """Every version of every object in the log's folder, and every marker; see Anchor."""
         folder = f"{shelf_name(origin)}/checkpoints/"
         with failing(self.name):
             # all versions of a key come together; a page of markers may come after a page of versions
-            every = sorted(self._store.versions(folder), key=attrgetter("key"))
+            after = f"{folder}{size_name(since - 1)}" if since else None
+            every = sorted(self._store.versions(folder, after), key=attrgetter("key"))
             groups = (list(versions) for _, versions in groupby(every, key=attrgetter("key")))
 
             def look(versions: list[Version]) -> list[Found]:

@@ -31,11 +31,11 @@ class Folder:
             publish(shelf, note, prove, name=self.name)
         return b""
 
-    def found(self, origin: str) -> Iterator[Found]:
-        """Every file in the log's folder, whatever it is."""
+    def found(self, origin: str, since: int = 0) -> Iterator[Found]:
+        """Every file in the log's folder, whatever it is; see Anchor."""
         shelf = FolderShelf(self._store, origin)
         with failing(self.name):
-            for name in shelf.names():
+            for name in shelf.names(since):
                 yield shelf.found(name)
 
 
@@ -58,9 +58,10 @@ class FolderShelf:
         """See Shelf."""
         return self._store.where(self.key(size))
 
-    def names(self) -> list[str]:
-        """The names of the files there."""
-        return self._store.names(self._folder)
+    def names(self, since: int = 0) -> list[str]:
+        """The names of the files there; with `since` those of checkpoints from this size on."""
+        names = self._store.names(self._folder)
+        return [name for name in names if (size_of(name) or 0) >= since] if since else names
 
     def sizes_from(self, size: int) -> list[int]:
         """See Shelf. Lists the folder anew where another signer has written."""

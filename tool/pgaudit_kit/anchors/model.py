@@ -44,8 +44,11 @@ class Anchor(Protocol):
         one, AnchorFailed for everything else.
         """
 
-    def found(self, origin: str) -> Iterator[Found]:
-        """Everything it holds of this log, in no particular order. Raises AnchorFailed."""
+    def found(self, origin: str, since: int = 0) -> Iterator[Found]:
+        """Everything it holds of this log, in no particular order. Raises AnchorFailed.
+
+        With `since`, what has the name of a smaller checkpoint, or of none, may be left out.
+        """
 
 
 def read_note(note: bytes) -> tuple[Note, Checkpoint]:

@@ -27,7 +27,7 @@ INSERT INTO pgaudit_kit_anchor.checkpoints (origin, size, note) VALUES (%s, %s, 
 """
 _ALL = """
 SELECT c.size, c.note, c.received_at FROM pgaudit_kit_anchor.checkpoints AS c
-WHERE c.origin = %s ORDER BY c.size
+WHERE c.origin = %s AND (%s = 0 OR c.size >= %s) ORDER BY c.size
 """
 _THERE = "SELECT pg_catalog.to_regclass('pgaudit_kit_anchor.checkpoints') IS NOT NULL"
 
@@ -52,12 +52,12 @@ class Postgres:
             publish(_Shelf(conn, checkpoint.origin), note, prove, name=self.name)
         return b""
 
-    def found(self, origin: str) -> Iterator[Found]:
-        """Every row of the log."""
+    def found(self, origin: str, since: int = 0) -> Iterator[Found]:
+        """Every row of the log; see Anchor."""
         with self._connected(read_only=True) as conn:
             shelf = _Shelf(conn, origin)
             with conn.transaction(), conn.cursor(name="found") as rows:
-                rows.execute(_ALL, [origin])
+                rows.execute(_ALL, [origin, since, since])
                 for size, note, received_at in rows:
                     problem = problem_of(note, origin, size)
                     yield Found(note, shelf.where(size), received_at, problem=problem)

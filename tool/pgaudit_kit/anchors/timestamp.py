@@ -49,11 +49,11 @@ class Timestamp:
                 self._time(token, held, at=self._store.where(key))
         return b""
 
-    def found(self, origin: str) -> Iterator[Found]:
+    def found(self, origin: str, since: int = 0) -> Iterator[Found]:
         """Every checkpoint in the folder, with its token where it has one."""
         shelf = FolderShelf(self._store, origin)
         with failing(self.name):
-            for name in shelf.names():
+            for name in shelf.names(since):
                 yield self._with_token(shelf.found(name), f"{shelf_name(origin)}/timestamps/{name}.tsr")
 
     def _with_token(self, found: Found, key: str) -> Found:

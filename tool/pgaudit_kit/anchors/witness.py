@@ -80,7 +80,7 @@ class Witness:
         self._cosigned[origin] = size
         return cosignature.line.encode()
 
-    def found(self, origin: str) -> Iterator[Found]:
+    def found(self, origin: str, since: int = 0) -> Iterator[Found]:
         """The newest checkpoint that it cosigned, if it shows one."""
         note = self._held(origin)
         if note is None:

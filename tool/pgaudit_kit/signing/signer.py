@@ -58,8 +58,8 @@ class Anchor(Protocol):
     def publish(self, note: bytes, prove: Prove) -> bytes:
         """Keep the note; returns cosignature lines, or nothing. KitError where it does not take it."""
 
-    def found(self, origin: str) -> Iterator[FoundNote]:
-        """Every note that it holds."""
+    def found(self, origin: str, since: int = 0) -> Iterator[FoundNote]:
+        """Every note that it holds, at least of checkpoints from a size on."""
 
 
 class FoundNote(Protocol):
@@ -203,7 +203,10 @@ class Signer:
         The state may have been lost, or be an old copy; so may the database. What an anchor holds
         counts where our key, or one that it replaced, signed it.
         """
-        known = {checkpoint.size: (checkpoint, where) for checkpoint, where in self._signed_before(lost=lost)}
+        known = {
+            checkpoint.size: (checkpoint, where)
+            for checkpoint, where in self._signed_before(state.size, lost=lost)
+        }
         ahead = sorted(size for size in known if size > state.size)
         for size in sorted(size for size in known if size <= state.size and size):
             self._compare(*known[size])
@@ -235,7 +238,7 @@ class Signer:
         if found != checkpoint.root:
             raise _other_root(checkpoint, where, found)
 
-    def _signed_before(self, *, lost: bool) -> Iterator[tuple[Checkpoint, str]]:
+    def _signed_before(self, size: int, *, lost: bool) -> Iterator[tuple[Checkpoint, str]]:
         """The newest checkpoint that each place has of this log, signed by us."""
         prepared = self.log.newest(self.origin)
         if prepared and prepared.note is not None:
@@ -247,7 +250,8 @@ class Signer:
         read = 0
         for anchor in self.anchors:
             try:
-                yield from self._newest((found.note, found.where) for found in anchor.found(self.origin))
+                held = anchor.found(self.origin, size)
+                yield from self._newest((found.note, found.where) for found in held)
                 read += 1
             except KitError as error:
                 unread = error  # it says so again when it is asked to publish

@@ -124,9 +124,12 @@ class S3Store:
             )
         return [self._own(entry["Key"]) for entry in answer.get("Contents", ())]
 
-    def versions(self, prefix: str) -> Iterator[Version]:
-        """Every version of every object whose key starts so, and every marker that hides one."""
-        marks: dict[str, str] = {}
+    def versions(self, prefix: str, after: str | None = None) -> Iterator[Version]:
+        """Every version of every object whose key starts so, and every marker that hides one.
+
+        `after` leaves out keys up to this one.
+        """
+        marks = {"KeyMarker": self._key(after)} if after is not None else {}
         while True:
             with self._failing("list", prefix):
                 page = self._client.list_object_versions(Prefix=self._key(prefix), **marks, **self._bucket)

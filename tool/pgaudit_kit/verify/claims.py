@@ -59,16 +59,22 @@ class Gathering:
         findings: Findings,
         *,
         stored: bool = True,
+        since: int = 0,
     ) -> Gathering:
-        """Read the database (unless what it has `stored` cannot be read) and every anchor."""
+        """Read the database (unless what it has `stored` cannot be read) and every anchor.
+
+        Checkpoints of sizes below `since` may be left out.
+        """
         made = cls(policy, findings, [], [])
-        rows = session.rows("checkpoints", {"origins": list(policy.origins)}) if stored else ()
+        rows = (
+            session.rows("checkpoints", {"origins": list(policy.origins), "since": since}) if stored else ()
+        )
         for row in rows:
             made.take(row.note.encode(), DATABASE)
         for anchor in anchors:
             try:
                 for origin in policy.origins:
-                    for found in anchor.found(origin):
+                    for found in anchor.found(origin, since):
                         made.take_found(anchor.name, found)
             except KitError as error:
                 made.unread.append(anchor.name)

@@ -98,7 +98,9 @@ class _Run:
             return
         policy = self.trust.policy
         stored = "checkpoints" in self.usable
-        self.signed = Gathering.of(self.session, policy, self.trust.anchors, self.findings, stored=stored)
+        self.signed = Gathering.of(
+            self.session, policy, self.trust.anchors, self.findings, stored=stored, since=self.since
+        )
         tree = tree_at(self.session, self.since, self.signed.claims) if self.since else Tree()
         self.checkpoints = CheckpointLevel(policy, self.findings, self.signed.claims, self.trust.now, tree)
 
