@@ -42,6 +42,11 @@ BEGIN
 {% if partitioned %}
 {% include 'triggers/own_table.sql' %}
 {% endif %}
+{% if lends %}
+    IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND ({{ lent }})) THEN
+        PERFORM {{ audit }}.note_tenant({{ table_id }}, {{ new.key }}, {{ new.tenant }});
+    END IF;
+{% endif %}
 {% if quick %}
 {% include 'triggers/images_quick.sql' %}
 

@@ -20,6 +20,9 @@ DECLARE
     v_tenant text;
     v_tenant_after text;
     v_key text;
+{% if notes_key %}
+    v_key_after text;
+{% endif %}
     v_old jsonb;
     v_new jsonb;
     v_personal_old jsonb;
@@ -101,6 +104,13 @@ BEGIN
 {% endif %}
 {% include 'triggers/images_generic.sql' %}
     END;
+{% if notes_key %}
+    IF TG_OP = 'INSERT' THEN
+        PERFORM {{ audit }}.note_tenant({{ table_id }}, v_key, v_tenant);
+    ELSIF TG_OP = 'UPDATE' AND (v_moves OR v_key_after <> v_key) THEN
+        PERFORM {{ audit }}.note_tenant({{ table_id }}, v_key_after, v_tenant_after);
+    END IF;
+{% endif %}
 {% include 'triggers/append.sql' %}
 END;
 {{ quote }};

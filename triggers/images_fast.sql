@@ -25,14 +25,17 @@
                 SELECT jsonb_agg(v_row ->> k.name ORDER BY k.ordinality)::text
                 FROM unnest(v_key_columns) WITH ORDINALITY AS k (name, ordinality)
             ) END;
+{% if notes_key %}
+            v_key_after := v_new ->> v_key_columns[1];
+{% endif %}
             v_subject := v_row ->> v_subject_column;
             v_tenant := v_row ->> v_tenant_column;
             v_tenant_after := v_new ->> v_tenant_column;
             v_old := v_old - v_excluded;
             v_new := v_new - v_excluded;
             IF TG_OP = 'UPDATE' THEN
-                v_tenant_after := {{ audit }}.stored_tenant(v_tenant_after);
-                v_moves := {{ audit }}.stored_tenant(v_tenant) <> v_tenant_after{% if crosses %} OR TG_NARGS > 0{% endif %};
+                v_tenant_after := {{ generic_after }};
+                v_moves := {{ generic_before }} <> v_tenant_after{% if crosses %} OR TG_NARGS > 0{% endif %};
                 IF v_moves THEN
                     v_subject_after := to_jsonb(NEW) ->> v_subject_column;
                 ELSE

@@ -7,7 +7,11 @@
             v_subject := {{ old.subject }};
 {% endif %}
 {% if moves %}
+{% if via %}
+            v_tenant_after := CASE WHEN {{ tenant_differs }} THEN {{ new.tenant }} ELSE v_tenant END;
+{% else %}
             v_tenant_after := {{ new.tenant }};
+{% endif %}
             v_moves := v_tenant <> v_tenant_after{% if crosses %} OR TG_NARGS > 0{% endif %};
             IF v_moves THEN
                 v_old := {{ old.recorded }};

@@ -1,7 +1,7 @@
 -- object:   function audit.record_attached(integer, oid, jsonb)
 -- object:   function audit.record_gone(integer, jsonb)
 -- object:   function audit.record_descendants(integer, jsonb)
--- requires: functions/current_descendants.sql, functions/has_storage.sql, functions/why_unreadable.sql, functions/record_baseline.sql, functions/record_control.sql, tables/descendants.sql
+-- requires: functions/current_descendants.sql, functions/has_storage.sql, functions/why_unreadable.sql, functions/record_baseline.sql, functions/via_tenant.sql, functions/record_control.sql, tables/descendants.sql
 -- purpose:  partitions and inheritance children that came or went since the last look, each with a control event
 -- They run as the kit's owner within the DDL watch, or as whoever applies a plan.
 CREATE OR REPLACE FUNCTION {{ audit }}.record_attached(p_table_id integer, p_partition oid, p_statement jsonb)
@@ -18,6 +18,9 @@ BEGIN
         v_unsafe := NULL;
         v_why := NULL;
     ELSIF v_why IS NULL THEN
+        PERFORM {{ audit }}.note_tenants(p_table_id, p_partition)
+        FROM {{ audit }}.audited_tables AS t
+        WHERE t.table_id = p_table_id AND t.declaration ? 'lends';
         v_rows := {{ audit }}.record_baseline(p_table_id, p_partition);
     END IF;
     UPDATE {{ audit }}.descendants AS d

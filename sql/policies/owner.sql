@@ -8,6 +8,7 @@
 -- object:   policy maintenance_permits_all_owner on audit.maintenance_permits
 -- object:   policy personal_keys_all_owner on audit.personal_keys
 -- object:   policy personal_values_all_owner on audit.personal_values
+-- object:   policy row_tenants_all_owner on audit.row_tenants
 -- object:   policy seal_horizon_all_owner on audit.seal_horizon
 -- object:   policy seal_lock_all_owner on audit.seal_lock
 -- object:   policy seal_state_all_owner on audit.seal_state
@@ -40,6 +41,9 @@ CREATE POLICY personal_keys_all_owner ON {{ audit }}.personal_keys
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS personal_values_all_owner ON {{ audit }}.personal_values;
 CREATE POLICY personal_values_all_owner ON {{ audit }}.personal_values
+FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS row_tenants_all_owner ON {{ audit }}.row_tenants;
+CREATE POLICY row_tenants_all_owner ON {{ audit }}.row_tenants
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS seal_horizon_all_owner ON {{ audit }}.seal_horizon;
 CREATE POLICY seal_horizon_all_owner ON {{ audit }}.seal_horizon

@@ -21,6 +21,27 @@ SELECT
             AND f.pronamespace IS DISTINCT FROM to_regnamespace({{ schema_literal }})
     ) AS triggers,
     (
+        SELECT coalesce(json_agg(json_build_object(
+            'table', json_build_array(rn.nspname, rc.relname),
+            'columns', ARRAY(
+                SELECT a.attname::text
+                FROM unnest(f.conkey) WITH ORDINALITY AS u (attnum, ordinality)
+                INNER JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = u.attnum
+                ORDER BY u.ordinality
+            ),
+            'targets', ARRAY(
+                SELECT a.attname::text
+                FROM unnest(f.confkey) WITH ORDINALITY AS u (attnum, ordinality)
+                INNER JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = u.attnum
+                ORDER BY u.ordinality
+            )
+        ) ORDER BY f.conname), '[]')
+        FROM pg_constraint AS f
+        INNER JOIN pg_class AS rc ON rc.oid = f.confrelid
+        INNER JOIN pg_namespace AS rn ON rn.oid = rc.relnamespace
+        WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conparentid = 0
+    ) AS foreign_keys,
+    (
         SELECT r.rolname FROM pg_roles AS r WHERE r.oid = c.relowner AND c.relkind = 'p' AND NOT r.rolsuper
     ) AS partitioner,
     (

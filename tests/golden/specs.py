@@ -124,12 +124,15 @@ BULK_EVERYTHING = spec(
 
 SOME_ROWS = spec(PLAIN.table, conditions=Conditions.one("NEW.title <> 'draft'"))
 
+VIA = spec(PLAIN.table, tenant_kind="via", tenant_attnum=2, tenant_parent=7, lends=True)
+
 CAPTURED = {
     "plain": PLAIN,
     "everything": EVERYTHING,
     "setting": SETTING,
     "unguarded": UNGUARDED,
     "some_rows": SOME_ROWS,
+    "via": VIA,
     "bulk": BULK,
     "bulk_everything": BULK_EVERYTHING,
 }

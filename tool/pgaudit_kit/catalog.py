@@ -13,6 +13,7 @@ from pgaudit_kit.db import Connection
 from pgaudit_kit.model import (
     AfterTrigger,
     Column,
+    ForeignKey,
     Installation,
     InstalledObject,
     ObjectId,
@@ -149,6 +150,10 @@ def _table(row: dict[str, Any]) -> Table:
         triggers=tuple(
             AfterTrigger(trigger["name"], trigger["by_row"], tuple(trigger["operations"]))
             for trigger in row["triggers"]
+        ),
+        foreign_keys=tuple(
+            ForeignKey(tuple(key["columns"]), QualifiedName(*key["table"]), tuple(key["targets"]))
+            for key in row["foreign_keys"]
         ),
         fingerprint=row["fingerprint"],
         columns=tuple(Column(**column) for column in row["columns"]),

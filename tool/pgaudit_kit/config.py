@@ -17,6 +17,7 @@ from pgaudit_kit.condition import BadCondition, Conditions
 from pgaudit_kit.errors import ConfigError, KitError, UsageError
 from pgaudit_kit.names import Ident, QualifiedName
 from pgaudit_kit.note import is_key_name
+from pgaudit_kit.reference import Reference
 from pgaudit_kit.timeouts import Timeouts, milliseconds
 
 FILE_NAME = "pgaudit.toml"
@@ -101,23 +102,26 @@ class Signing(_Strict, frozen=True, kw_only=True):
 
 
 class Tenant(_Strict, frozen=True, kw_only=True):
-    """Where a row's tenant comes from: exactly one of the three is set."""
+    """Where a row's tenant comes from: exactly one of these is set."""
 
     column: str | None = None
     setting: str | None = None
     value: str | None = None
+    via: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse none and more than one, and what cannot be a column or a setting."""
-        given = [text for text in (self.column, self.setting, self.value) if text is not None]
+        given = [text for text in (self.column, self.setting, self.value, self.via) if text is not None]
         if len(given) != 1:
-            raise ValueError("tenant needs exactly one of column, setting and value")
+            raise ValueError("tenant needs exactly one of column, setting, value and via")
         if not given[0] or "\0" in given[0]:
             raise ValueError("tenant must not be empty")
         if self.setting is not None and not re.fullmatch(
             r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+", self.setting
         ):
             raise ValueError(f"setting {self.setting!r} is not like 'app.tenant'")
+        if self.via is not None:
+            Reference.parse(self.via)
 
 
 class When(_Strict, frozen=True, kw_only=True):

@@ -138,7 +138,7 @@ def _entry(table: TableConfig) -> Table:
     entry.add("name", table.name)
     if table.tenant is not None:
         tenant = tomlkit.inline_table()
-        for kind in ("column", "setting", "value"):
+        for kind in ("column", "setting", "value", "via"):
             if (name := getattr(table.tenant, kind)) is not None:
                 tenant.add(kind, name)
         entry.add("tenant", tenant)

@@ -40,6 +40,15 @@ class AfterTrigger:
     operations: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """Columns that name a row of another table."""
+
+    columns: tuple[str, ...]
+    table: QualifiedName
+    targets: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table that is or may be audited."""
@@ -61,6 +70,7 @@ class Table:
     """Whether it is a partition, or inherits, or is inherited from."""
     triggers: tuple[AfterTrigger, ...] = ()
     """AFTER triggers that are not the kit's."""
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of this name."""
@@ -96,6 +106,17 @@ class RegisteredTable:
     def bulk(self) -> bool:
         """Whether INSERT and DELETE are recorded by statement."""
         return bool(self.declaration.get("bulk"))
+
+    @property
+    def lender(self) -> int | None:
+        """The audited table by which it finds its tenant."""
+        found: int | None = self.declaration["tenant"].get("parent")
+        return found
+
+    @property
+    def lends(self) -> bool:
+        """Whether other tables find their tenant by it."""
+        return bool(self.declaration.get("lends"))
 
     @property
     def conditions(self) -> Conditions:

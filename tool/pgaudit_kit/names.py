@@ -163,6 +163,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def identifiers(text: str) -> list[str]:
+    """The parts of a dotted name in SQL syntax; UsageError where it is none."""
+    return _parse_parts(text)
+
+
 def _parse_parts(text: str) -> list[str]:
     parts: list[str] = []
     position = 0

@@ -150,8 +150,8 @@ BEGIN
             EXECUTE "audit".capture_query(v_shape, 'change', v_lenient)
             INTO v_old, v_new, v_personal_old, v_personal_new, v_key, v_tenant, v_tenant_after, v_subject
             USING OLD, NEW;
-            v_tenant_after := "audit".stored_tenant(v_tenant_after);
-            v_moves := "audit".stored_tenant(v_tenant) <> v_tenant_after;
+            v_tenant_after := "audit"."stored_tenant"(v_tenant_after);
+            v_moves := "audit"."stored_tenant"(v_tenant) <> v_tenant_after;
             IF v_moves THEN
                 v_row_query := "audit".capture_query(v_shape, 'row', v_lenient);
                 EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;
@@ -175,8 +175,8 @@ BEGIN
             EXECUTE "audit".capture_query(v_shape, 'change', v_lenient)
             INTO v_old, v_new, v_personal_old, v_personal_new, v_key, v_tenant, v_tenant_after, v_subject
             USING OLD, NEW;
-            v_tenant_after := "audit".stored_tenant(v_tenant_after);
-            v_moves := "audit".stored_tenant(v_tenant) <> v_tenant_after;
+            v_tenant_after := "audit"."stored_tenant"(v_tenant_after);
+            v_moves := "audit"."stored_tenant"(v_tenant) <> v_tenant_after;
             IF v_moves THEN
                 v_row_query := "audit".capture_query(v_shape, 'row', v_lenient);
                 EXECUTE v_row_query INTO v_old, v_personal_old, v_key, v_tenant, v_subject USING OLD;

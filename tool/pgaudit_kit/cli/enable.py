@@ -21,6 +21,7 @@ from pgaudit_kit.names import QualifiedName
 @click.argument("tables", metavar="TABLE…", nargs=-1, required=True)
 @click.option("--tenant-column", metavar="C", help="The column that names the tenant.")
 @click.option("--tenant-setting", metavar="S", help="The session setting that names the tenant.")
+@click.option("--tenant-via", metavar="FK", help="A foreign key to it: 'article_id -> articles.tenant_id'.")
 @click.option("--tenant-value", metavar="V", help="The one tenant of these tables.")
 @click.option("--exclude", metavar="C", multiple=True, help="A column that is not recorded; repeatable.")
 @click.option("--personal", metavar="C", multiple=True, help="A column kept where erasure reaches it.")
@@ -62,7 +63,7 @@ def command(app: App, /, tables: tuple[str, ...], dry_run: bool, baseline: bool,
 def _declare(name: QualifiedName, options: dict[str, Any]) -> TableConfig:
     tenant = {
         kind: options[f"tenant_{kind}"]
-        for kind in ("column", "setting", "value")
+        for kind in ("column", "setting", "value", "via")
         if options[f"tenant_{kind}"] is not None
     }
     raw: dict[str, Any] = {

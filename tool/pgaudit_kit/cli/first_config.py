@@ -53,7 +53,7 @@ personal = {personal}
 # What a table may say, with the defaults:
 # [[tables]]
 # name = "public.articles"  # SQL syntax: "My Schema"."T" where case or spaces matter
-# tenant = {{ column = "tenant_id" }} # or {{ setting = "app.tenant" }} or {{ value = "acme" }}; default: none
+# tenant = {{ column = "tenant_id" }} # or setting = "app.t", value = "acme", via = "doc_id -> docs.owner_id"
 # exclude = []              # columns that are not recorded; a change to these alone is no event
 # personal = []             # columns kept where erasure can reach them
 # subject = "author_id"     # the column that tells whose data that is; default: none

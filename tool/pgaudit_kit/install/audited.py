@@ -27,6 +27,8 @@ class Target:
     registered: RegisteredTable | None
     parent: Target | None = None
     """The declared table because of which this child of it is audited."""
+    place: str | None = None
+    """Where it is declared, for errors."""
 
     @property
     def declaration(self) -> dict[str, Any]:
@@ -61,6 +63,16 @@ def table_changes(
             why=_registry_reason(target),
             sql=_register(schema, target),
         )
+    if spec.lends and not _lent_before(target):
+        yield Change(
+            op="create",
+            kind="tenants",
+            target=name.display,
+            why="whose each row is, for the tables that find their tenant by it",
+            sql=f"SELECT {schema}.note_tenants({spec.table_id});\n",
+            as_owner=False,
+            blocks=(name,),
+        )
     if baseline or target.is_late_child:
         # nobody asked for a late child's: rows that cannot be read safely are left out of it
         safe = "" if baseline else f" WHERE {schema}.why_unsafe({spec.table.oid}) IS NULL"
@@ -84,6 +96,11 @@ def _capture(installation: Installation, target: Target, units: list[Unit]) -> l
         if spec.specialised and not row.specialised:
             why = "the table changed; the generic function stands in for the one made for its columns"
     return unit_changes(units, installation.objects, absent=absent, differs=why)
+
+
+def _lent_before(target: Target) -> bool:
+    row = target.registered
+    return row is not None and row.enabled and row.lends
 
 
 def _registry_reason(target: Target) -> str:

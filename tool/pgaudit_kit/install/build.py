@@ -17,6 +17,7 @@ from pgaudit_kit.install.descendants import (
     inherited_from,
     with_children,
 )
+from pgaudit_kit.install.lenders import refuse_lenders, with_lenders
 from pgaudit_kit.install.partitions import grant_changes, switch_changes
 from pgaudit_kit.install.schedule import job_changes
 from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
@@ -139,7 +140,13 @@ def _targets(
     conn: Connection, templates: Templates, installation: Installation, wanted: Wanted
 ) -> list[Target]:
     declared = _declared(conn, templates, installation, wanted)
-    return resolve(conn, templates, installation, declared)
+    others: list[RegisteredTable] = []
+    if wanted.single_tables:
+        declared = with_lenders(conn, templates, installation, declared, wanted.disable)
+        names = {item.config.table for item in declared}.union(wanted.disable)
+        others = [row for row in installation.registered if row.enabled and row.name not in names]
+        refuse_lenders(installation, wanted.disable, others)
+    return resolve(conn, templates, installation, declared, others)
 
 
 def _known_ids(targets: list[Target]) -> list[int]:
@@ -259,6 +266,10 @@ def wanted_names(conn: Connection, schema: str, wanted: Wanted) -> set[Qualified
     """The tables that a plan is about."""
     if wanted.single_tables:
         names = {*(item.table for item in wanted.enable), *wanted.disable}
+        if any(row.lender for row in read_installation(conn, Templates(schema)).registered) or any(
+            item.tenant is not None and item.tenant.via is not None for item in wanted.enable
+        ):
+            names |= audited_names(conn, schema)  # those that lend their tenant are part of the plan
     else:
         names = {item.table for item in wanted.config.tables} if wanted.config else set()
         names |= audited_names(conn, schema)

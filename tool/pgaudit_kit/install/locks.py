@@ -46,7 +46,8 @@ def lock_against_writers(conn: Connection, changes: Iterable[Change]) -> None:
     for change in steps:
         for name in change.blocks:
             key = (name, change.as_owner and name not in others)
-            modes[key] = modes.get(key, False) or change.kind != "trigger" or change.op == "drop"
+            shared = change.kind in ("trigger", "tenants") and change.op != "drop"
+            modes[key] = modes.get(key, False) or not shared
     limit = _milliseconds(conn, "lock_timeout")
     patience = int(_milliseconds(conn, "deadlock_timeout") * 0.8)
     started = None

@@ -11,6 +11,7 @@ from pgaudit_kit.config import OPERATIONS, TableConfig, Tenant, When
 from pgaudit_kit.errors import AbsentTable, ConfigError, NoPrimaryKey
 from pgaudit_kit.model import Column, RegisteredTable, Table
 from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.reference import Reference
 from pgaudit_kit.render import CaptureSpec
 from pgaudit_kit.render.bulk import by_statement
 
@@ -50,7 +51,7 @@ def spec_of(
         table_version=0,
         tenant_kind=tenant_kind,
         tenant_name=tenant_name if tenant_kind in ("setting", "value") else None,
-        tenant_attnum=numbers.one("tenant", tenant_name) if tenant_kind == "column" else None,
+        tenant_attnum=_tenant_column(numbers, tenant_kind, tenant_name),
         subject_attnum=numbers.one("subject", declared.subject) if declared.subject else None,
         key=numbers.all("key", key),
         excluded=tuple(sorted(numbers.all("exclude", declared.exclude))),
@@ -60,6 +61,9 @@ def spec_of(
         bulk=declared.bulk,
         by_statement=by_statement(schema, table, declared.operations) if declared.bulk else (),
         conditions=declared.conditions,
+        # as far as the registry knows; `lent` looks at all tables
+        tenant_parent=registered.lender if registered and tenant_kind == "via" else None,
+        lends=registered.lends if registered else False,
     )
     return _with_version(draft, registered)
 
@@ -121,10 +125,16 @@ class _Numbers:
         return tuple(self.one(entry, name) for name in names)
 
 
+def _tenant_column(numbers: _Numbers, kind: str, name: str | None) -> int | None:
+    if kind == "via":
+        return numbers.one("tenant", Reference.parse(name or "").column)
+    return numbers.one("tenant", name) if kind == "column" else None
+
+
 def _tenant(tenant: Tenant | None) -> tuple[str, str | None]:
     if tenant is None:
         return "none", None
-    for kind in ("column", "setting", "value"):
+    for kind in ("column", "setting", "value", "via"):
         if (name := getattr(tenant, kind)) is not None:
             return kind, name
     raise AssertionError("Tenant checks that one is set")
@@ -154,12 +164,17 @@ def declaration(
 ) -> dict[str, Any]:
     """What the registry and the control event keep of the declaration."""
     kind, name = _tenant(declared.tenant)
-    inherited = {} if inherited_from is None else {"inherited_from": inherited_from}
+    inherited: dict[str, Any] = {} if inherited_from is None else {"inherited_from": inherited_from}
+    if spec.lends:
+        inherited["lends"] = True
+    tenant: dict[str, Any] = {"kind": kind, "name": name}
+    if kind == "via":
+        tenant["parent"] = spec.tenant_parent
     return (
         inherited
         | _conditions(declared)
         | {
-            "tenant": {"kind": kind, "name": name},
+            "tenant": tenant,
             "exclude": list(declared.exclude),
             "personal": list(declared.personal),
             "subject": declared.subject,
@@ -195,6 +210,8 @@ def from_registry(registered: RegisteredTable, table: Table) -> TableConfig:
     if kind == "column":
         tenant = column(registered.tenant_attnum)
         name = tenant.name if tenant else name
+    if kind == "via" and (tenant := column(registered.tenant_attnum)):
+        name = Reference.parse(name).of_column(tenant.name)
     subject = column(registered.subject_attnum)
     return TableConfig(
         name=table.name.display,

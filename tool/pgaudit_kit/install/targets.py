@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pgaudit_kit.catalog import dropped_names, read_tables, renamed_to
 from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import AbsentTable
 from pgaudit_kit.install.audited import Target
 from pgaudit_kit.install.conditions import refuse_unfit
 from pgaudit_kit.install.descendants import Declared
+from pgaudit_kit.install.lenders import lent
 from pgaudit_kit.install.tables import refuse_reserved, registered_for, spec_of
-from pgaudit_kit.model import Installation
+from pgaudit_kit.model import Installation, RegisteredTable
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render import Templates
 
 
 def resolve(
-    conn: Connection, templates: Templates, installation: Installation, declared: list[Declared]
+    conn: Connection,
+    templates: Templates,
+    installation: Installation,
+    declared: list[Declared],
+    others: Iterable[RegisteredTable] = (),
 ) -> list[Target]:
-    """The declared tables, in their order. ConfigError (exit 2) says which does not fit the database."""
+    """The declared tables; `others` are audited and stay as they are.
+
+    ConfigError (exit 2) says which does not fit the database.
+    """
     names = [item.config.table for item in declared]
     tables = {t.name: t for t in read_tables(conn, templates, names)}
     next_id = max((row.table_id for row in installation.registered), default=0) + 1
@@ -45,8 +55,9 @@ def resolve(
             spec=spec,
             registered=registered,
             parent=targets[item.heir_of] if item.heir_of else None,
+            place=place,
         )
-    return list(targets.values())
+    return lent(list(targets.values()), others)
 
 
 def _say_where_it_went(

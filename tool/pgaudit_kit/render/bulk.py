@@ -89,7 +89,7 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "pins": pins(spec.table),
         # `r` alone would be the column of that name, where the table has one
         "row": RowSql(schema, spec, _ROW, whole=f"{_ROW}.*"),
-        "tenant_is_column": spec.tenant_kind == "column",
+        "tenant_is_column": spec.by_column,
         "personal": any(column.attnum in spec.personal for column in recorded_columns(spec)),
         "key_personal": spec.key_is_personal,
         "subject": spec.subject_attnum is not None,

@@ -12,7 +12,16 @@ from pgaudit_kit.condition import ALWAYS, Conditions
 from pgaudit_kit.model import ObjectId, Table
 from pgaudit_kit.names import Ident, Literal, QualifiedName
 from pgaudit_kit.render.bulk import bulk_units
-from pgaudit_kit.render.columns import RowSql, column_changes, fixed_tenant, is_quick, update_fits
+from pgaudit_kit.render.columns import (
+    RowSql,
+    column_changes,
+    fixed_tenant,
+    is_quick,
+    lent_differs,
+    tenant_differs,
+    update_fits,
+    via_tenant,
+)
 from pgaudit_kit.render.templates import Sql, Templates
 from pgaudit_kit.render.types import pins
 from pgaudit_kit.render.units import Unit, function_unit
@@ -28,10 +37,11 @@ class CaptureSpec:
     table_id: int
     table_version: int
     tenant_kind: str
-    """none, column, setting or value."""
+    """none, column, setting, value or via."""
     tenant_name: str | None
     """The setting or the value."""
     tenant_attnum: int | None
+    """The column that names the tenant, or the row of another table whose tenant it is."""
     subject_attnum: int | None
     key: tuple[int, ...]
     excluded: tuple[int, ...]
@@ -45,12 +55,21 @@ class CaptureSpec:
     """The operations that are."""
     conditions: Conditions = ALWAYS
     """What is asked before a change is recorded."""
+    tenant_parent: int | None = None
+    """The audited table whose row the tenant column names, where the tenant comes `via` it."""
+    lends: bool = False
+    """Whether other tables find their tenant by this one."""
 
     @property
     def row_operations(self) -> tuple[str, ...]:
         """What is recorded by row."""
         wanted = set(self.operations) - set(self.by_statement)
         return tuple(operation for operation in ROW_OPERATIONS if operation in wanted)
+
+    @property
+    def by_column(self) -> bool:
+        """Whether a change of one column is a change of the tenant."""
+        return self.tenant_kind in ("column", "via")
 
     @property
     def crosses(self) -> bool:
@@ -84,6 +103,7 @@ def _function(templates: Templates, spec: CaptureSpec, name: str, *, generic: bo
     values = _common_values(templates.schema, spec)
     values["guarded"] = spec.specialised  # whether a DDL watch puts its columns into it
     values["partitioned"] = spec.table.kind == "p"
+    values["notes_key"] = generic and spec.lends
     maker = spec.table.partitioner if name.startswith("tg_capture_") else None
     values["partitioner"] = Ident(maker) if maker else None
     if not generic:
@@ -97,7 +117,9 @@ def _common_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "table_name": Literal(spec.table.name.display),
         "other_trigger": _other_trigger(schema, spec),
         "crosses": spec.crosses,
-        "tenant_moves": spec.tenant_kind == "column",
+        "tenant_moves": spec.by_column,
+        "generic_before": _generic_tenant_of(schema, spec, "v_tenant"),
+        "generic_after": _generic_tenant_of(schema, spec, "v_tenant_after"),
         "table_version": Literal(spec.table_version),
         "key_attnums": smallints(spec.key),
         "key_count": Literal(len(spec.key)),
@@ -130,12 +152,16 @@ def _specialised_values(schema: str, spec: CaptureSpec) -> dict[str, Any]:
         "new": new,
         "columns": columns,
         "may_look_equal": any(column.may_look_equal for column in columns),
-        "moves": spec.tenant_kind == "column" or spec.crosses,
+        "moves": spec.by_column or spec.crosses,
+        "via": spec.tenant_kind == "via",
+        "lends": spec.lends,
+        "lent": lent_differs(spec),
         "personal": bool(spec.personal),
         "subject": spec.subject_attnum is not None,
         "simple": not spec.personal,
         "quick": is_quick(spec),
         "update_fits": update_fits(spec),
+        "tenant_differs": tenant_differs(spec),
         "no_context": Sql(
             f"(current_setting({Literal(names.context_setting(schema)).sql}, true) <> '') IS NOT TRUE"
         ),
@@ -173,9 +199,16 @@ def _shape(spec: CaptureSpec) -> dict[str, Any]:
 
 
 def _generic_tenant(schema: str, spec: CaptureSpec) -> Sql:
-    if spec.tenant_kind == "column":
-        return Sql(f"{QualifiedName(schema, 'stored_tenant').sql}(v_tenant)")
+    if spec.by_column:
+        return _generic_tenant_of(schema, spec, "v_tenant")
     return fixed_tenant(schema, spec)
+
+
+def _generic_tenant_of(schema: str, spec: CaptureSpec, text: str) -> Sql:
+    """The tenant as the log names it, from the text of the tenant's column."""
+    if spec.tenant_kind == "via":
+        return via_tenant(schema, spec, text)
+    return Sql(f"{QualifiedName(schema, 'stored_tenant').sql}({text})")
 
 
 def row_trigger_kinds(conditions: Conditions, operations: tuple[str, ...]) -> dict[str, tuple[str, str]]:

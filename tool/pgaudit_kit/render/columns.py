@@ -100,13 +100,23 @@ def update_fits(spec: CaptureSpec) -> Sql:
     tests = []
     if any(column.size != "small" for column in spec.table.columns):
         tests.append(f"pg_column_size(OLD) + pg_column_size(NEW) < {_QUICK_BYTES}")
-    if spec.tenant_kind == "column":
-        column = spec.table.by_attnum(spec.tenant_attnum)
-        assert column is not None, spec.tenant_attnum  # noqa: S101 - the plan resolved it
-        tests.append(f"NOT ({_differs(column)})")
+    if spec.by_column:
+        tests.append(f"NOT ({tenant_differs(spec).sql})")
     if spec.crosses:
         tests.append("TG_NARGS = 0")
     return Sql(" AND ".join(tests) or "true")
+
+
+def tenant_differs(spec: CaptureSpec) -> Sql:
+    """Whether the tenant's column changed; false where there is none."""
+    column = spec.table.by_attnum(spec.tenant_attnum)
+    return Sql(_differs(column) if column else "false")
+
+
+def lent_differs(spec: CaptureSpec) -> Sql:
+    """Whether what other tables find here changed: the key, or whose the row is."""
+    columns = (spec.table.by_attnum(attnum) for attnum in (*spec.key, spec.tenant_attnum))
+    return Sql(" OR ".join(_differs(column) for column in columns if column is not None))
 
 
 class RowSql:
@@ -132,10 +142,12 @@ class RowSql:
     def tenant(self) -> Sql:
         """The tenant as the log names it."""
         spec = self._spec
-        if spec.tenant_kind != "column":
+        if not spec.by_column:
             return fixed_tenant(self._schema, spec)
         column = self._column(spec.tenant_attnum)
         text = _text(column, _field(self._row, column))
+        if spec.tenant_kind == "via":
+            return via_tenant(self._schema, spec, text)
         if column.base_type in SHORT:
             return Sql(f"coalesce({text}, 'default')")
         return Sql(
@@ -220,6 +232,11 @@ class RowSql:
         column = self._spec.table.by_attnum(attnum)
         assert column is not None, attnum  # noqa: S101 - the plan resolved it
         return column
+
+
+def via_tenant(schema: str, spec: CaptureSpec, key: str) -> Sql:
+    """The tenant of the other table's row with this key."""
+    return Sql(f"{QualifiedName(schema, 'via_tenant').sql}({int(spec.tenant_parent or 0)}, {key})")
 
 
 def fixed_tenant(schema: str, spec: CaptureSpec) -> Sql:

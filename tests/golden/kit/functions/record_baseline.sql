@@ -48,7 +48,10 @@ BEGIN
                 nextval('"audit"."event_id_seq"') AS event_id,
                 clock_timestamp() AS occurred_at,
                 t.xmin AS row_xmin,
-                "audit".stored_tenant(CASE WHEN $1 THEN q.tenant ELSE $2 END) AS tenant_id,
+                CASE WHEN $7 IS NULL
+                    THEN "audit".stored_tenant(CASE WHEN $1 THEN q.tenant ELSE $2 END)
+                    ELSE "audit".via_tenant($7, q.tenant)
+                END AS tenant_id,
                 CASE WHEN octet_length(q.key) > 1000
                     THEN 'sha256:' || encode(sha256(convert_to(q.key, 'UTF8')), 'hex')
                     ELSE q.key
@@ -102,7 +105,7 @@ BEGIN
         -- of built-in functions over t alone, as the plan made sure
         'WHERE (' || (v_table.declaration ->> 'baseline_when') || ') IS NOT FALSE'
     ) USING v_table.tenant_attnum IS NOT NULL, v_tenant, v_table.table_id, v_table.table_version,
-        v_key_is_personal, v_context;
+        v_key_is_personal, v_context, (v_table.declaration #>> '{tenant,parent}')::integer;
     GET DIAGNOSTICS v_events = ROW_COUNT;
     RETURN v_events;
 END;

@@ -12,6 +12,9 @@ BEGIN
         v_unsafe := NULL;
         v_why := NULL;
     ELSIF v_why IS NULL THEN
+        PERFORM "audit".note_tenants(p_table_id, p_partition)
+        FROM "audit".audited_tables AS t
+        WHERE t.table_id = p_table_id AND t.declaration ? 'lends';
         v_rows := "audit".record_baseline(p_table_id, p_partition);
     END IF;
     UPDATE "audit".descendants AS d

@@ -22,6 +22,9 @@ FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS personal_values_all_owner ON "audit".personal_values;
 CREATE POLICY personal_values_all_owner ON "audit".personal_values
 FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS row_tenants_all_owner ON "audit".row_tenants;
+CREATE POLICY row_tenants_all_owner ON "audit".row_tenants
+FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS seal_horizon_all_owner ON "audit".seal_horizon;
 CREATE POLICY seal_horizon_all_owner ON "audit".seal_horizon
 FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);

@@ -1,0 +1,16 @@
+-- Frozen: whose the rows are by which other tables find their tenant. Never change it; add a migration.
+CREATE TABLE {{ audit }}.row_tenants (
+    note_id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    table_id integer NOT NULL,
+    record_key text COLLATE "C" NOT NULL,
+    tenant_id text COLLATE "C" NOT NULL,
+    CONSTRAINT row_tenants_table_id_record_key_note_id_pk PRIMARY KEY (table_id, record_key, note_id)
+);
+COMMENT ON TABLE {{ audit }}.row_tenants IS 'Whose the rows are of tables by which others find their tenant.';
+COMMENT ON COLUMN {{ audit }}.row_tenants.note_id IS 'Order of the notes of a row; the last one counts.';
+COMMENT ON COLUMN {{ audit }}.row_tenants.table_id IS 'The table, see audited_tables.';
+COMMENT ON COLUMN {{ audit }}.row_tenants.record_key IS 'Key of the row, as its events have it.';
+COMMENT ON COLUMN {{ audit }}.row_tenants.tenant_id IS 'Its tenant, as its events have it.';
+ALTER TABLE {{ audit }}.row_tenants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {{ audit }}.row_tenants FORCE ROW LEVEL SECURITY;
+REVOKE ALL ON TABLE {{ audit }}.row_tenants FROM PUBLIC;
