@@ -50,8 +50,7 @@ class Bucket:
         folder = f"{shelf_name(origin)}/checkpoints/"
         with failing(self.name):
             # all versions of a key come together; a page of markers may come after a page of versions
-            after = f"{folder}{size_name(since - 1)}" if since else None
-            every = sorted(self._store.versions(folder, after), key=attrgetter("key"))
+            every = sorted(self._versions(folder, since), key=attrgetter("key"))
             groups = (list(versions) for _, versions in groupby(every, key=attrgetter("key")))
 
             def look(versions: list[Version]) -> list[Found]:
@@ -62,6 +61,18 @@ class Bucket:
                 while batch := list(islice(groups, BATCH)):
                     for found in threads.map(look, batch):
                         yield from found
+
+    def _versions(self, folder: str, since: int) -> set[Version]:
+        """Every version and marker in the folder, or those of names from a size on."""
+        if not since:
+            return set(self._store.versions(folder))
+        before = f"{folder}{size_name(since - 1)}"
+        # some makes of S3 begin with the name after the first one behind the marker
+        first = self._store.keys_from(before, folder, 1)
+        return {
+            *self._store.versions(folder, before),
+            *(version for key in first for version in self._store.versions(key) if version.key == key),
+        }
 
     def _found_under(self, origin: str, size: int | None, versions: list[Version]) -> Iterator[Found]:
         first: str | None = None
