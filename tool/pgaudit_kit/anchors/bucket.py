@@ -62,17 +62,15 @@ class Bucket:
                     for found in threads.map(look, batch):
                         yield from found
 
-    def _versions(self, folder: str, since: int) -> set[Version]:
-        """Every version and marker in the folder, or those of names from a size on."""
+    def _versions(self, folder: str, since: int) -> list[Version]:
+        """Every version and marker in the folder, or those of names from a size on, as S3 lists them."""
         if not since:
-            return set(self._store.versions(folder))
+            return list(self._store.versions(folder))
         before = f"{folder}{size_name(since - 1)}"
         # some makes of S3 begin with the name after the first one behind the marker
         first = self._store.keys_from(before, folder, 1)
-        return {
-            *self._store.versions(folder, before),
-            *(version for key in first for version in self._store.versions(key) if version.key == key),
-        }
+        own = (version for key in first for version in self._store.versions(key) if version.key == key)
+        return list(dict.fromkeys([*own, *self._store.versions(folder, before)]))
 
     def _found_under(self, origin: str, size: int | None, versions: list[Version]) -> Iterator[Found]:
         first: str | None = None
