@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pgaudit_kit.anchors import setup_sql
-from pgaudit_kit.note import COSIGNATURE, SigningKey, parse_vkey
+from pgaudit_kit.note import COSIGNATURE, SigningKey, parse_note, parse_vkey
+from pgaudit_kit.stores import FolderStore
+from pgaudit_kit.tlog import read_entries, read_tiles
 from pgaudit_kit.witness import Ledger, Witness, WitnessServer
 from tests.anchors.logs import ORIGIN
 from tests.kit import Kit, run
@@ -122,3 +124,34 @@ def test_an_anchor_that_is_away_does_not_hold_up_the_others(
     (tmp_path / "worm").unlink()
     (tmp_path / "gone").rename(tmp_path / "worm")
     assert kit("checkpoint", "--json").json["anchors"]["worm"] is None
+
+
+def test_the_signed_log_is_written_as_tiles_that_grow(kit: Kit, kit_db: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "tiles"
+    assert "error[inconclusive]" in kit("tiles", str(folder), code=4).err
+    assert not folder.exists()
+    kit("checkpoint")
+    first = kit("tiles", str(folder), "--json").json
+    assert kit("tiles", str(folder), "--json").json["written"] == 0
+    grow(kit_db, 2)
+    kit("checkpoint")
+    second = kit("tiles", str(folder), "--json").json
+    assert second["size"] > first["size"] and second["written"] == 2
+    store = FolderStore(folder)
+    read_tiles(store, second["size"], bytes.fromhex(second["root"]))
+    headers = kit_db.execute("SELECT header FROM audit.blocks ORDER BY log_index").fetchall()
+    read = list(read_entries(store, second["size"], bytes.fromhex(second["root"])))
+    assert read == [header.encode() for (header,) in headers][: second["size"]]
+    note = parse_note((folder / "checkpoint").read_bytes())
+    assert {one.name for one in note.signatures} == {ORIGIN, KEY.name}
+
+
+def test_tiles_that_hold_something_else_are_left_alone(kit: Kit, kit_db: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "tiles"
+    kit("checkpoint")
+    kit("tiles", str(folder))
+    (file,) = folder.glob("tile/entries/000.p/*")
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    answer = kit("tiles", str(folder), code=4)
+    assert "error[tiles-mismatch]" in answer.err and str(file) in answer.err

@@ -128,6 +128,8 @@ def test_a_file_in_the_way_is_evidence_not_overwritten(folder: Path) -> None:
     assert caught.value.other == file.read_bytes() == b"rubbish"
     with pytest.raises(AnchorConflict, match="no checkpoint"):
         anchor(folder).publish(LOG.note(8), LOG.prove(8))
+    with pytest.raises(AnchorConflict, match="where a larger checkpoint would be"):
+        anchor(folder).publish(LOG.note(6), LOG.prove(6))
 
 
 def test_a_folder_that_cannot_be_used_is_named_with_a_way_out(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from pgaudit_kit.anchor_specs import FolderAnchor, PostgresAnchor, S3Anchor, TimestampAnchor
 from pgaudit_kit.anchors import Anchor, AnchorAhead, AnchorConflict, AnchorFailed, open_anchor, setup_sql
+from pgaudit_kit.errors import KitError
 from pgaudit_kit.note import COSIGNATURE, Note, SigningKey, parse_note
 from tests.anchors.conftest import Cloud
 from tests.anchors.logs import ORIGIN, Log, no_proof
@@ -130,3 +132,22 @@ def test_found_since_leaves_smaller_checkpoints_out(place: Open) -> None:
     assert sorted(found.note for found in place().found(ORIGIN, 7)) == sorted([LOG.note(7), LOG.note(12)])
     assert [found.note for found in place().found(ORIGIN, 8)] == [LOG.note(12)]
     assert list(place().found(ORIGIN, 13)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "spec"),
+    [
+        ("boto3", S3Anchor(name="x", bucket="abc")),
+        (
+            "rfc3161_client",
+            TimestampAnchor(name="x", url="http://t.example", ca_file="/x", path="/y"),
+        ),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, module: str, spec: S3Anchor | TimestampAnchor
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(KitError, match=r"need the package") as caught:
+        open_anchor(spec)
+    assert "pip install 'pgaudit-kit[" in str(caught.value.hint)

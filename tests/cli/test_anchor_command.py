@@ -94,7 +94,7 @@ def serving(*logs: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`witness serve` as a process; yields its URL."""
     options = [option for log in logs for option in ("--log", log)]
     command = [sys.executable, "-m", "pgaudit_kit", "witness", "serve", "--listen", "127.0.0.1:0"]
-    files = ["--database", "w.db", "--key", "w.key"]
+    files = ["--create", "--database", "w.db", "--key", "w.key"]
     with subprocess.Popen(
         [*command, *files, *options, "--json"], stderr=subprocess.PIPE, text=True
     ) as process:
@@ -141,16 +141,20 @@ def test_witness_serve_refuses_what_it_cannot_use() -> None:
     run("key", "generate", "log.example", "--key", "log.key")
     log = LOG.key.verifier.vkey
 
-    def serve(*, listen: str = "127.0.0.1:0", key: str = "w.key", log: str = log) -> Answer:
-        return run("witness", "serve", "--listen", listen, "--database", "w.db", "--key", key, "--log", log)
+    def serve(
+        *more: str, listen: str = "127.0.0.1:0", key: str = "w.key", log: str = log, database: str = "w.db"
+    ) -> Answer:
+        files = ("--database", database, "--key", key)
+        return run("witness", "serve", "--listen", listen, *files, "--log", log, *more)
 
     refused: dict[str, Any] = {
         "HOST:PORT": serve(listen="8300"),
-        "Cannot listen": serve(listen="203.0.113.7:1"),
+        "Cannot listen": serve("--create", listen="203.0.113.7:1"),
         "cosigns": serve(key="log.key"),
         "cannot be read": serve(key="absent.key"),
-        "witness's key": serve(log=vkey),
-        "--log": serve(log="abc"),
+        "Only the first time add --create": serve(database="absent.db"),
+        "witness's key": serve("--create", log=vkey),
+        "--log": serve("--create", log="abc"),
     }
     for words, answer in refused.items():
         assert answer.code == 2 and words in answer.err and "hint:" in answer.err, (words, answer.err)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pgaudit_kit.anchors.errors import AnchorAhead, AnchorConflict
-from pgaudit_kit.anchors.model import Prove, own_note, read_note
+from pgaudit_kit.anchors.errors import AnchorAhead, AnchorConflict, AnchorFailed
+from pgaudit_kit.anchors.model import Prove, own_note, problem_of, read_note
 from pgaudit_kit.merkle import verify_consistency
 from pgaudit_kit.note import Checkpoint, Note, NoteMalformed
 
@@ -77,11 +77,18 @@ def _check_before(shelf: Shelf, checkpoint: Checkpoint, prove: Prove, name: str)
         )
 
 
-def _ahead(shelf: Shelf, size: int, checkpoint: Checkpoint, name: str) -> AnchorAhead:
+def _ahead(shelf: Shelf, size: int, checkpoint: Checkpoint, name: str) -> AnchorFailed:
+    other = shelf.read(size) or b""
+    if problem := problem_of(other, checkpoint.origin, size):
+        return AnchorConflict(
+            f"Anchor {name}: what lies where a larger checkpoint would be is wrong: {problem}.",
+            other=other,
+            at=shelf.where(size),
+        )
     return AnchorAhead(
         f"Anchor {name} holds a checkpoint of {size} leaves, more than this one's {checkpoint.size}.",
         size=size,
-        other=shelf.read(size) or b"",
+        other=other,
         at=shelf.where(size),
     )
 

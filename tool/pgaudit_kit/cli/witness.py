@@ -29,23 +29,24 @@ def command() -> None:
     \b
     Example:
       pgaudit-kit key generate witness.example.org --witness --key witness.key
-      pgaudit-kit witness serve --database witness.db --key witness.key --log audit.example.com/shop+…
+      pgaudit-kit witness serve --create --database w.db --key witness.key --log audit.example.com/shop+…
     """  # noqa: D301
 
 
 @command.command()
 @click.option("--listen", default="127.0.0.1:8300", metavar="HOST:PORT", help="Where to listen.")
-@click.option("--database", type=FILE, required=True, help="The file of what was cosigned; made if absent.")
+@click.option("--database", type=FILE, required=True, help="The file of what was cosigned.")
+@click.option("--create", is_flag=True, help="Make the database, where there is none yet.")
 @click.option("--key", "key_file", type=FILE, required=True, help="The witness's key.")
 @click.option("--log", "logs", multiple=True, required=True, metavar="VKEY", help="A log's public key.")
 @output_options
 @pass_app
-def serve(app: App, listen: str, database: Path, key_file: Path, logs: tuple[str, ...]) -> None:
+def serve(app: App, listen: str, database: Path, create: bool, key_file: Path, logs: tuple[str, ...]) -> None:
     """Answer the requests of c2sp.org/tlog-witness until told to stop.
 
     Speaks plain HTTP: put a proxy with TLS in front of it. Keep the database: a witness that forgets
-    what it cosigned can be told another history. Says on stderr what it does (with --json a line of JSON
-    each), and ends with 0 on SIGTERM or Ctrl-C.
+    what it cosigned can be told another history, so --create belongs into no script. Says on stderr what
+    it does (with --json a line of JSON each), and ends with 0 on SIGTERM or Ctrl-C.
 
     \b
     Example:
@@ -57,6 +58,12 @@ def serve(app: App, listen: str, database: Path, key_file: Path, logs: tuple[str
         raise UsageError(
             "This key signs logs; a witness must have one of its own that cosigns.",
             hint="Make it: pgaudit-kit key generate NAME --witness --key FILE.",
+        )
+    if not create and not database.exists():
+        raise FileError(
+            "The witness's database does not exist.",
+            at=str(database),
+            hint="Only the first time add --create: without its database a witness cosigns another history.",
         )
     log = make_log(app)
     witness = Witness(key, [_log_key(text) for text in logs], Ledger(database), time.time)
