@@ -157,3 +157,14 @@ def test_verify_offline_without_evidence_is_not_concluded(tmp_path: Path) -> Non
     answer = run("verify", "--offline", str(tmp_path / "absent"), "--json")
     assert answer.code == 4 and answer.json["verdict"] == "unknown"
     assert run("verify", "--offline", str(tmp_path), "--all").code == 2
+
+
+def test_what_was_recorded_of_each_table_is_stated(log: Log, whole: Path) -> None:
+    told = json.loads((whole / "tables.json").read_bytes())
+    tables = {table["table_id"] for table in told["tables"]}
+    assert {item["table_id"] for item in told["recorded"]} == tables
+    for item in told["recorded"]:
+        assert item["kind"] == "table-enabled" and item["recorded_when"] is None
+        assert json.loads(item["operations"]) == ["insert", "update", "delete", "truncate"]
+        declared = "SELECT operation::text FROM audit.change_events WHERE event_id = %s"
+        assert one(log.db, declared, [item["event_id"]]) == "C"

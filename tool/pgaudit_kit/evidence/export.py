@@ -201,7 +201,8 @@ class _Export:
             "table_versions": [version for _, version in tables],
         }
         rows = [row._asdict() for row in self.session.rows("evidence/tables", values)]
-        self.folder.put("tables.json", json_line({"tables": rows}, indent=1))
+        recorded = [row._asdict() for row in self.session.rows("evidence/recorded", values)]
+        self.folder.put("tables.json", json_line({"tables": rows, "recorded": recorded}, indent=1))
 
     def _write_keys(self) -> None:
         lines = [

@@ -40,6 +40,8 @@ not be established.
 - That the tenant's log ends here: blocks that were sealed later are not in this folder. Absence is proved
   for the blocks that are in it, and for nothing else. An event of a long transaction is sealed when the
   transaction ends, so it may stand in a later block than others of its time.
+- Operations, columns and rows that a table's declaration leaves out: `recorded` in `tables.json` states them,
+  each as of a control event of the log.
 - Names of tables and columns: `tables.json` is the database's own statement; events name tables by number.
 - Who acted, beyond what the application told: `actor_id` is its statement; `db_user` in `context` is
   the database's own.
@@ -60,7 +62,7 @@ not be established.
 | `log/consistency.json` | that each checkpoint's log is the beginning of the next one's |
 | `checkpoints/` | the log's size and root as they were signed (c2sp.org/tlog-checkpoint) |
 | `keys` | public keys, as stated |
-| `tables.json` | names and columns of the tables, as stated |
+| `tables.json` | names and columns of the tables, and what of them was recorded since when, as stated |
 | `personal.jsonl` | where asked for: personal values with the salts of their commitments |
 | `manifest.json` | what was asked for, counts, what is not covered, and the SHA-256 of every file |
 
