@@ -265,6 +265,35 @@ def test_since_finds_its_place_in_a_log_with_tiles(signing: Signing, size: int) 
     assert report.verdict == "ok", report.findings
 
 
+@pytest.mark.any_server
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_tile_that_is_not_what_the_blocks_give_is_named(signing: Signing, level: int) -> None:
+    seals = 128 if level == 0 else 256 * 128
+    if level:  # as many blocks as that would take long: their headers count, and nothing else
+        signing.db.execute(
+            "ALTER TABLE audit.blocks DISABLE TRIGGER USER; INSERT INTO audit.blocks (log_index,"
+            " block_number, sealed_at, first_position, event_count, tenant_id, prev_hash, merkle_root, block_hash, header,"
+            " event_ids, event_hashes) SELECT i, i + 1, '2026-01-01', 1, 0, 't', sha256(''), sha256(''),"
+            " sha256(''), 'header ' || i, '{}', '' FROM generate_series(6, 256 * 256 - 1) AS i"
+        )
+        signing.db.execute("UPDATE audit.seal_state SET log_size = 256 * 256")
+    else:
+        signing.db.execute(
+            f"DO $$ BEGIN FOR i IN 1..{seals} LOOP INSERT INTO public.doc VALUES (i + 1000, 'a', 'v');"
+            " COMMIT; PERFORM audit.seal(); COMMIT; END LOOP; END $$"
+        )
+    while one(signing.db, "SELECT audit.store_log_tiles(1000)"):
+        pass
+    assert "log-tile" not in kinds(check(signing, anchors=[]))
+    signing.db.execute(
+        "UPDATE audit.log_tiles SET hashes = overlay(hashes PLACING sha256('') FROM 33)"
+        " WHERE level = %s AND tile_index = 0",
+        [level],
+    )
+    found = [f.message for f in check(signing, anchors=[]).findings if f.kind == "log-tile"]
+    assert found and f"of level {level}" in found[-1]
+
+
 def test_the_command_takes_the_policy_and_says_what_is_proved(
     signed: Signing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ from pgaudit_kit.verify.resolve import Resolver
 from pgaudit_kit.verify.session import Session, Unreadable, snapshot
 from pgaudit_kit.verify.since import begin, tree_at
 from pgaudit_kit.verify.structure import check_structure
+from pgaudit_kit.verify.tiles import check_tiles
 
 _NEEDED = {"change_events", "blocks"}
 _PERSONAL = {"personal_values", "personal_keys"}
@@ -121,10 +122,20 @@ class _Run:
             self.chain.end(facts.log_size)
             if self.checkpoints:
                 self.proof = self.checkpoints.end()
+                self._check_tiles()
         if SYSTEM in self.chain.chains and not self.chain.seal_sound:
             self.findings.note(
                 "The newest seal record is not sound: whether unsealed events are new cannot be told."
             )
+
+    def _check_tiles(self) -> None:
+        if "log_tiles" not in self.usable:
+            return
+        try:
+            with self.session.readable():
+                check_tiles(self.session, self.since, self.findings)
+        except Unreadable as error:
+            self._break_off("checkpoint", error)
 
     def _read_blocks(self) -> None:
         values = {
@@ -215,7 +226,7 @@ class _Run:
         judgeable = self.chain.seal_sound or not tally.unsealed
         verdicts["events"] = self._level(name, "events", known=sealed and judgeable)
         if self.signed:
-            readable = not self.signed.unread and "chain" not in self.broken_off
+            readable = not self.signed.unread and not self.broken_off & {"chain", "checkpoint"}
             verdicts["checkpoint"] = self._level(name, "checkpoint", known=sealed and readable)
         oldest = tally.oldest_unsealed
         return TenantReport(

@@ -12,7 +12,7 @@ from pgaudit_kit.verify.chain_level import Chain, ChainLevel
 from pgaudit_kit.verify.claims import Claim
 from pgaudit_kit.verify.session import Session
 
-_TILE = 256
+TILE = 256
 
 
 def tree_at(session: Session, size: int, claims: Iterable[Claim]) -> Tree:
@@ -36,7 +36,7 @@ def tree_at(session: Session, size: int, claims: Iterable[Claim]) -> Tree:
     level = 0
     while size >> (8 * level):
         end = size >> (8 * level)
-        first = end // _TILE * _TILE
+        first = end // TILE * TILE
         peaks = _peaks(_nodes(session, level, first, end)) + peaks
         level += 1
     try:
