@@ -166,3 +166,23 @@ def test_an_unreachable_server_leaves_no_file(tmp_path: Path) -> None:
 
 def test_help_has_an_example() -> None:
     assert "Example:" in run("init", "--help").out
+
+
+def test_what_is_proposed_by_foreign_keys_can_be_installed(kit: Kit, db: Database) -> None:
+    db.execute(
+        'CREATE TABLE public.comments (id int PRIMARY KEY, "articleId" int REFERENCES public.articles);'
+        "CREATE TABLE public.likes (id int PRIMARY KEY, comment int REFERENCES public.comments)"
+    )
+    kit("init")
+    assert kit.config is not None
+    declared = {table.name: table.tenant for table in config.load(kit.config).tables}
+    assert declared["public.comments"] == config.Tenant(via='"articleId" -> public.articles.tenant_id')
+    assert declared["public.likes"] == config.Tenant(via="comment -> public.comments")
+    kit("install", "--yes")
+    assert kit.plan() == []
+    db.execute(
+        "INSERT INTO public.articles VALUES (1, 7); INSERT INTO public.comments VALUES (1, 1);"
+        "INSERT INTO public.likes VALUES (1, 1)"
+    )
+    tenants = "SELECT DISTINCT tenant_id FROM audit.change_events WHERE operation = 'I'"
+    assert db.execute(tenants).fetchall() == [("7",)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
 import pytest
 
 from pgaudit_kit import config
 from pgaudit_kit.cli.first_config import first_config
-from pgaudit_kit.model import Column, Table
+from pgaudit_kit.model import Column, ForeignKey, Table
 from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.proposal import LeftOut, Proposal, Proposed, propose
 from pgaudit_kit.timeouts import Timeouts
@@ -64,6 +65,23 @@ def only(*tables: Table) -> Proposed:
 )
 def test_tenant(columns: list[str], tenant: str | None):
     assert only(table("t", *columns)).tenant == tenant
+
+
+def test_a_table_without_a_tenant_finds_it_by_its_foreign_key():
+    key = ForeignKey(("doc_id",), QualifiedName("public", "doc"), ("id",))
+    line = ForeignKey(("line_id",), QualifiedName("public", "line"), ("id",))
+    found = propose(
+        [
+            replace(table("note", "id", "line_id"), foreign_keys=(line,)),
+            replace(table("line", "id", "doc_id"), foreign_keys=(key,)),
+            replace(table("own", "id", "doc_id", "tenant_id"), foreign_keys=(key,)),
+            replace(table("two", "id", "doc_id", "line_id"), foreign_keys=(key, line)),
+            table("doc", "id", "tenant_id"),
+        ]
+    ).tables
+    assert [item.via for item in found] == [
+        "line_id -> public.line", "doc_id -> public.doc.tenant_id", None, None, None,
+    ]  # fmt: skip
 
 
 def test_the_table_of_tenants_is_told_by_its_key():

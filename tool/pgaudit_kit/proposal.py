@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from psycopg.rows import dict_row
 
 from pgaudit_kit.catalog import read_tables
 from pgaudit_kit.db import Connection
-from pgaudit_kit.model import Column, Table
-from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.model import Column, ForeignKey, Table
+from pgaudit_kit.names import Ident, QualifiedName
 from pgaudit_kit.render import Templates
+from pgaudit_kit.render.types import EXACT
 
 TENANTS = (
     "tenant_id", "tenant", "tenant_uuid", "tenant_key", "org_id", "organization_id", "organisation_id", "org",
@@ -64,6 +65,8 @@ class Proposed:
 
     name: QualifiedName
     tenant: str | None = None
+    via: str | None = None
+    """The foreign key by which it finds its tenant, where no column looks like it."""
     personal: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     subject: str | None = None
@@ -110,7 +113,44 @@ def propose(tables: Iterable[Table], foreign: dict[int, str] | None = None) -> P
     usual = columns.most_common(1)[0][0] if columns else None
     for table in usable:
         proposed.append(_proposed(table, usual))
-    return Proposal(tables=tuple(proposed), left_out=tuple(left_out))
+    return Proposal(tables=_with_references(proposed, usable), left_out=tuple(left_out))
+
+
+def _with_references(proposed: list[Proposed], tables: list[Table]) -> tuple[Proposed, ...]:
+    """Tables without a tenant of their own find it by a foreign key, where just one could tell it."""
+    known = {table.name: table for table in tables}
+    keys = {
+        table.name: [key for key in table.foreign_keys if _may_tell(known, table, key)] for table in tables
+    }
+    own = {item.name: item.tenant for item in proposed if item.tenant is not None}
+    telling = set(own)
+    while more := {name for name in keys if {key.table for key in keys[name]} & telling} - telling:
+        telling |= more
+    chosen = {
+        name: found[0]
+        for name in keys
+        if name not in own and len(found := [key for key in keys[name] if key.table in telling]) == 1
+    }
+    while unfit := {name for name, key in chosen.items() if key.table not in own and key.table not in chosen}:
+        chosen = {name: key for name, key in chosen.items() if name not in unfit}
+    return tuple(
+        replace(item, via=_reference(chosen[item.name], own)) if item.name in chosen else item
+        for item in proposed
+    )
+
+
+def _may_tell(known: dict[QualifiedName, Table], table: Table, key: ForeignKey) -> bool:
+    """Whether a tenant may be found by this foreign key."""
+    lender = known.get(key.table)
+    if lender is None or lender is table or len(key.columns) != 1 or key.targets != lender.primary_key:
+        return False
+    one, other = table.column(key.columns[0]), lender.column(key.targets[0])
+    return one is not None and other is not None and one.base_type == other.base_type in EXACT
+
+
+def _reference(key: ForeignKey, own: dict[QualifiedName, str]) -> str:
+    column = f".{Ident(own[key.table]).display}" if key.table in own else ""
+    return f"{Ident(key.columns[0]).display} -> {key.table.display}{column}"
 
 
 def _reason_against(table: Table, owner: str | None) -> str | None:

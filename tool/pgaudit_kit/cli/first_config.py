@@ -89,7 +89,9 @@ def first_config(proposal: Proposal, *, schema: str, database: str) -> str:
 def _proposed(table: Proposed) -> str:
     lines = [f"# {_comment(note)}" for note in table.notes]
     lines += ["[[tables]]", f"name = {_text(table.name.display)}"]
-    if table.tenant is None:
+    if table.via is not None:
+        lines.append(f"tenant = {{ via = {_text(table.via)} }}  # guessed from its foreign key")
+    elif table.tenant is None:
         lines.append("# tenant: no column looks like it; its events go to the log of the tenant `default`")
     else:
         lines.append(f"tenant = {{ column = {_text(table.tenant)} }}  # guessed from its name")
