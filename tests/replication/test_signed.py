@@ -1,4 +1,4 @@
-"""A signed log goes on after a failover and in a restored dump; after a recovery in time under another name."""
+"""A signed log goes on after a failover and in a restored dump; after a recovery under another name."""
 
 from __future__ import annotations
 

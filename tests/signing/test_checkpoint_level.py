@@ -272,9 +272,10 @@ def test_a_tile_that_is_not_what_the_blocks_give_is_named(signing: Signing, leve
     if level:  # as many blocks as that would take long: their headers count, and nothing else
         signing.db.execute(
             "ALTER TABLE audit.blocks DISABLE TRIGGER USER; INSERT INTO audit.blocks (log_index,"
-            " block_number, sealed_at, first_position, event_count, tenant_id, prev_hash, merkle_root, block_hash, header,"
-            " event_ids, event_hashes) SELECT i, i + 1, '2026-01-01', 1, 0, 't', sha256(''), sha256(''),"
-            " sha256(''), 'header ' || i, '{}', '' FROM generate_series(6, 256 * 256 - 1) AS i"
+            " block_number, sealed_at, first_position, event_count, tenant_id, prev_hash, merkle_root,"
+            " block_hash, header, event_ids, event_hashes) SELECT i, i + 1, '2026-01-01', 1, 0, 't',"
+            " sha256(''), sha256(''), sha256(''), 'header ' || i, '{}', ''"
+            " FROM generate_series(6, 256 * 256 - 1) AS i"
         )
         signing.db.execute("UPDATE audit.seal_state SET log_size = 256 * 256")
     else:
