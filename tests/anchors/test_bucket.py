@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from pgaudit_kit.anchor_specs import S3Anchor
 from pgaudit_kit.anchors import Anchor, AnchorConflict, AnchorFailed, Found, open_anchor
+from pgaudit_kit.anchors.bucket import Bucket
 from pgaudit_kit.stores import S3Store
 from pgaudit_kit.tlog import export_tiles, read_tiles
 from tests.anchors.conftest import Cloud
@@ -129,6 +131,33 @@ def test_all_versions_are_found_over_many_pages(
     cloud.client.delete_object(Bucket=bucket, Key=KEY)
     listed = list(store.versions(""))
     assert len(listed) == 8 and sum(version.marker for version in listed) == 1
+
+
+def test_the_oldest_version_counts_in_whatever_order_they_are_listed(cloud: Cloud) -> None:
+    shuffled = S3Store(Shuffled(cloud.client), "any", "shop")
+    spec = S3Anchor(name="vault", bucket="any", prefix="shop")
+    found = {one.note: one.problem for one in Bucket(spec, shuffled).found(ORIGIN)}
+    assert found.pop(LOG.forked(2).note(7)) is None
+    assert len(found) == 2 and all("two histories" in str(problem) for problem in found.values())
+
+
+class Shuffled:
+    """A client that shows three versions of one object; the second of the list is the oldest."""
+
+    bodies: ClassVar = {"a": LOG.note(7), "b": LOG.forked(2).note(7), "c": LOG.forked(3).note(7)}
+
+    def __init__(self, client: Any) -> None:
+        self.exceptions = client.exceptions
+
+    def list_object_versions(self, **asked: Any) -> Any:
+        hours = {"a": 2, "b": 1, "c": 3}
+        times = {name: datetime(2026, 1, 1, hour, tzinfo=UTC) for name, hour in hours.items()}
+        return {"Versions": [{"Key": KEY, "VersionId": one, "LastModified": times[one]} for one in times]}
+
+    def get_object(self, *, VersionId: str, **asked: Any) -> Any:
+        until = datetime(2027, 1, 1, tzinfo=UTC)
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+        return {"Body": io.BytesIO(self.bodies[VersionId]), **lock}
 
 
 class Paged:
