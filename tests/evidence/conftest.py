@@ -72,7 +72,7 @@ def log(server: PgServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def make_log(db: Database, folder: Path) -> Log:
-    """Three seals, each signed."""
+    """A seal of control events, and three of everything; each signed."""
     db.execute(
         "CREATE SEQUENCE public.ids;"
         "CREATE TABLE public.doc (id integer PRIMARY KEY, tenant text, title text, price numeric);"
@@ -82,6 +82,8 @@ def make_log(db: Database, folder: Path) -> Log:
         answer = run("--dsn", db.dsn, "enable", f"public.{table}", "--tenant-column", "tenant", *personal)
         assert answer.code == 0, answer.err
     made = Log(db, folder)
+    db.execute("SELECT audit.seal()")
+    made.sign()
     for _ in range(3):
         made.write()
         made.sign()

@@ -17,6 +17,7 @@ from pgaudit_kit.evidence.folder import Folder, hexed, json_line
 from pgaudit_kit.evidence.log_tree import LogTree
 from pgaudit_kit.evidence.readme import readme
 from pgaudit_kit.evidence.request import Request, Scope, block_values, find_scope
+from pgaudit_kit.policy import Policy
 from pgaudit_kit.verify.findings import Findings
 from pgaudit_kit.verify.session import Session, snapshot
 from pgaudit_kit.verify.structure import check_structure
@@ -58,7 +59,7 @@ def export(conn: Connection, schema: str, request: Request, target: Path, progre
     return Exported(manifest, report)
 
 
-def trusted(policy: Any) -> dict[str, Any]:
+def trusted(policy: Policy | None) -> dict[str, Any]:
     """What the verifier takes from a policy."""
     if policy is None:
         return {}
@@ -66,6 +67,7 @@ def trusted(policy: Any) -> dict[str, Any]:
         "keys": [key.vkey for key in policy.keys],
         "witnesses": [witness.vkey for witness in policy.witnesses],
         "quorum": policy.quorum,
+        "origins": policy.origins,
     }
 
 

@@ -2,7 +2,7 @@
 """Checks a folder of evidence from an audit log. Needs Python 3.9 or later and nothing else.
 
     python3 -I verify_evidence.py FOLDER [--key VKEY]... [--witness VKEY]... [--quorum N]
-                                         [--anchor NOTE]... [--json]
+                                         [--anchor NOTE]... [--origin NAME]... [--json]
 
 Take the keys from somebody else than whoever gave you the folder. Exit codes: 0 everything holds,
 1 something does not, 2 wrong usage, 4 it could not be established.
@@ -290,8 +290,9 @@ RECORD_KEY = re.compile(rb'[^{]*"record_key":"sha256:([0-9a-f]{64})"')
 class Check:
     """One run. `findings` are what does not hold, `unknown` what could not be established."""
 
-    def __init__(self, folder, keys, witnesses, quorum, anchors):
-        self.folder, self.keys, self.witnesses, self.anchors = folder, keys, witnesses, anchors
+    def __init__(self, folder, keys, witnesses, quorum, anchors, origins):
+        self.folder, self.keys, self.witnesses = folder, keys, witnesses
+        self.anchors, self.origins = anchors, origins
         self.quorum = max(quorum, 1 if witnesses else 0)
         self.findings, self.omitted, self.notes, self.unknown = [], 0, [], []
         self.events = self.blocks = self.withheld = self.openings = self.erased = 0
@@ -344,6 +345,8 @@ class Check:
             self.checkpoints.append(one)
         steps = parse(small(self.folder, "log/consistency.json"), list)
         proofs = {(step["from"], step["to"]): hashes(step["proof"]) for step in steps}
+        if self.origins and any(one.origin not in self.origins for one in self.checkpoints):
+            self.add("checkpoint-origin", "the checkpoints are of a log with another name")
         for old, new in zip(self.checkpoints, self.checkpoints[1:]):
             proof = proofs.get((old.size, new.size), [])
             try:
@@ -638,9 +641,9 @@ def printable(text):
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
-def check(folder: str, keys=(), witnesses=(), quorum: int = 0, anchors=()) -> dict:
+def check(folder: str, keys=(), witnesses=(), quorum: int = 0, anchors=(), origins=()) -> dict:
     """Check a folder. Keys are texts, anchors the bytes of notes; ValueError for a key that is none."""
-    run = Check(folder, [Key(key) for key in keys], [Key(key) for key in witnesses], quorum, anchors)
+    run = Check(folder, [Key(key) for key in keys], [Key(key) for key in witnesses], quorum, anchors, origins)
     run.run()
     return run.report()
 
@@ -674,11 +677,12 @@ def main(arguments=None) -> int:
     parser.add_argument("--witness", action="append", default=[], help="a public key of a witness")
     parser.add_argument("--quorum", type=int, default=0, help="how many witnesses must have cosigned")
     parser.add_argument("--anchor", action="append", default=[], help="a file: a checkpoint from elsewhere")
+    parser.add_argument("--origin", action="append", default=[], help="the name that the log must have")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     try:
         anchors = [small(*os.path.split(os.path.abspath(name))) for name in given.anchor]
-        report = check(given.folder, given.key, given.witness, given.quorum, anchors)
+        report = check(given.folder, given.key, given.witness, given.quorum, anchors, given.origin)
     except (Missing, ValueError) as error:
         print(f"error: {said(error)}", file=sys.stderr)
         return 2
