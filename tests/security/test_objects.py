@@ -77,7 +77,7 @@ PARTITIONERS = """
     INNER JOIN pg_roles AS r ON r.oid = c.relowner
     WHERE t.enabled AND c.relkind = 'p' AND NOT r.rolsuper
 """
-READABLE = {"events", "chain"}
+READABLE = {"events", "chain", "sealed_events"}
 """Views that readers and auditors may use."""
 
 

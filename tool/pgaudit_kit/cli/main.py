@@ -38,6 +38,7 @@ COMMANDS: tuple[str, ...] = (
     "anchor",
     "witness",
     "evidence",
+    "prove",
     "tiles",
     "bench",
     "server",
@@ -46,7 +47,7 @@ COMMANDS: tuple[str, ...] = (
 )
 """The commands in the order of the help. Each is `command` in the module of its name in this folder;
 the order, as they come: init, install, plan, apply, enable, disable, status, doctor, seal, run, verify,
-key, checkpoint, anchor, witness, evidence, tiles, bench, server, demo, uninstall."""
+key, checkpoint, anchor, witness, evidence, prove, tiles, bench, server, demo, uninstall."""
 
 BROKEN_PIPE = 141
 """What a shell reports for a program that SIGPIPE ended: nobody was left to read the answer."""

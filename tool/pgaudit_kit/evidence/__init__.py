@@ -4,7 +4,8 @@
 """
 
 from pgaudit_kit.evidence.export import Exported, export
+from pgaudit_kit.evidence.receipt import Receipt, receipt
 from pgaudit_kit.evidence.request import Request
 from pgaudit_kit.evidence.verify_evidence import check, verdict_text
 
-__all__ = ["Exported", "Request", "check", "export", "verdict_text"]
+__all__ = ["Exported", "Receipt", "Request", "check", "export", "receipt", "verdict_text"]
