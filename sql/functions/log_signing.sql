@@ -36,14 +36,14 @@ BEGIN
     WHILE v_nodes >= 256 LOOP
         v_nodes := v_nodes >> 8;
         SELECT coalesce(max(t.tile_index) + 1, 0) INTO v_next FROM {{ audit }}.log_tiles AS t
-        WHERE t.level = v_level;
+        WHERE t.tile_level = v_level;
         WHILE v_next < v_nodes LOOP
             IF v_stored >= p_limit THEN
                 RETURN v_stored;
             END IF;
-            INSERT INTO {{ audit }}.log_tiles (level, tile_index, hashes)
+            INSERT INTO {{ audit }}.log_tiles (tile_level, tile_index, node_hashes)
             VALUES (v_level, v_next, {{ audit }}.log_nodes(v_level, v_next * 256, 256))
-            ON CONFLICT ON CONSTRAINT log_tiles_level_tile_index_pk DO NOTHING; -- another signer was faster
+            ON CONFLICT ON CONSTRAINT log_tiles_tile_level_tile_index_pk DO NOTHING; -- another signer was faster
             v_next := v_next + 1;
             v_stored := v_stored + 1;
         END LOOP;

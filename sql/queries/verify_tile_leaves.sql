@@ -10,5 +10,5 @@ LEFT JOIN (
     WHERE b.log_index >= %(first)s << 8
     GROUP BY b.log_index >> 8
 ) AS s ON s.tile_index = t.tile_index
-WHERE t.level = 0 AND t.tile_index >= %(first)s AND (t.hashes = s.hashes) IS NOT TRUE
+WHERE t.tile_level = 0 AND t.tile_index >= %(first)s AND (t.node_hashes = s.hashes) IS NOT TRUE
 ORDER BY t.tile_index

@@ -287,8 +287,8 @@ def test_a_tile_that_is_not_what_the_blocks_give_is_named(signing: Signing, leve
         pass
     assert "log-tile" not in kinds(check(signing, anchors=[]))
     signing.db.execute(
-        "UPDATE audit.log_tiles SET hashes = overlay(hashes PLACING sha256('') FROM 33)"
-        " WHERE level = %s AND tile_index = 0",
+        "UPDATE audit.log_tiles SET node_hashes = overlay(node_hashes PLACING sha256('') FROM 33)"
+        " WHERE tile_level = %s AND tile_index = 0",
         [level],
     )
     found = [f.message for f in check(signing, anchors=[]).findings if f.kind == "log-tile"]

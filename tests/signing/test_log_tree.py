@@ -37,7 +37,7 @@ def test_roots_and_proofs_are_those_of_the_definition(
         while one(kit_db, "SELECT audit.store_log_tiles(100)"):
             pass
         assert kit_db.execute(
-            "SELECT level, count(*) FROM audit.log_tiles GROUP BY level ORDER BY level"
+            "SELECT tile_level, count(*) FROM audit.log_tiles GROUP BY tile_level ORDER BY tile_level"
         ).fetchall() == [(0, 259), (1, 1)]
         # what is in a tile is not read from the blocks again
         kit_db.execute("DELETE FROM audit.blocks WHERE log_index < 259 * 256")

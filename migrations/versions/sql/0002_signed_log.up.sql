@@ -12,11 +12,11 @@ CREATE TABLE {{ audit }}.checkpoints (
     CONSTRAINT checkpoints_root_ck CHECK (octet_length(root) = 32)
 );
 CREATE TABLE {{ audit }}.log_tiles (
-    level integer NOT NULL,
+    tile_level integer NOT NULL,
     tile_index bigint NOT NULL,
-    hashes bytea NOT NULL,
-    CONSTRAINT log_tiles_level_tile_index_pk PRIMARY KEY (level, tile_index),
-    CONSTRAINT log_tiles_hashes_ck CHECK (octet_length(hashes) = 8192)
+    node_hashes bytea NOT NULL,
+    CONSTRAINT log_tiles_tile_level_tile_index_pk PRIMARY KEY (tile_level, tile_index),
+    CONSTRAINT log_tiles_node_hashes_ck CHECK (octet_length(node_hashes) = 8192)
 );
 COMMENT ON TABLE {{ audit }}.checkpoints IS 'Checkpoints of the log that were signed, or are about to be; the copies outside the database are what counts.';
 COMMENT ON COLUMN {{ audit }}.checkpoints.origin IS 'Name of the log.';
@@ -27,9 +27,9 @@ COMMENT ON COLUMN {{ audit }}.checkpoints.published_at IS 'When an anchor last t
 COMMENT ON COLUMN {{ audit }}.checkpoints.note IS 'The signed note, with the cosignatures that came back; NULL until it is signed.';
 COMMENT ON COLUMN {{ audit }}.checkpoints.anchors IS 'What each anchor answered: null, or why it did not take the note.';
 COMMENT ON TABLE {{ audit }}.log_tiles IS 'Full tiles of the log''s tree, 256 hashes each; made from the blocks, and can be made again.';
-COMMENT ON COLUMN {{ audit }}.log_tiles.level IS 'Height divided by eight: 0 holds the hashes of the leaves.';
+COMMENT ON COLUMN {{ audit }}.log_tiles.tile_level IS 'Height divided by eight: 0 holds the hashes of the leaves.';
 COMMENT ON COLUMN {{ audit }}.log_tiles.tile_index IS 'Number of the tile in its level, from 0.';
-COMMENT ON COLUMN {{ audit }}.log_tiles.hashes IS '256 hashes of 32 bytes.';
+COMMENT ON COLUMN {{ audit }}.log_tiles.node_hashes IS '256 hashes of 32 bytes.';
 ALTER TABLE {{ audit }}.checkpoints ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {{ audit }}.checkpoints FORCE ROW LEVEL SECURITY;
 REVOKE ALL ON TABLE {{ audit }}.checkpoints FROM PUBLIC;

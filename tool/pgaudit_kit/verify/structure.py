@@ -105,7 +105,11 @@ _TABLES: dict[str, tuple[Level, str, dict[str, str]]] = {
     ),
     "seal_state": ("chain", "r", {"log_size": "bigint"}),
     "checkpoints": ("checkpoint", "r", {"origin": "text", "size": "bigint", "note": "text"}),
-    "log_tiles": ("checkpoint", "r", {"level": "integer", "tile_index": "bigint", "hashes": "bytea"}),
+    "log_tiles": (
+        "checkpoint",
+        "r",
+        {"tile_level": "integer", "tile_index": "bigint", "node_hashes": "bytea"},
+    ),
 }
 
 

@@ -10,8 +10,8 @@ DECLARE
     v_nodes bytea;
     v_found bigint;
 BEGIN
-    SELECT t.hashes INTO v_tile FROM "audit".log_tiles AS t
-    WHERE t.level = p_level AND t.tile_index = p_first >> 8;
+    SELECT t.node_hashes INTO v_tile FROM "audit".log_tiles AS t
+    WHERE t.tile_level = p_level AND t.tile_index = p_first >> 8;
     IF FOUND THEN
         RETURN substr(v_tile, (p_first & 255)::integer * 32 + 1, p_count * 32);
     END IF;
@@ -25,12 +25,12 @@ BEGIN
     ELSE
         SELECT
             string_agg("audit".merkle_fold(
-                coalesce(t.hashes, "audit".log_nodes(p_level - 1, n.number * 256, 256))
+                coalesce(t.node_hashes, "audit".log_nodes(p_level - 1, n.number * 256, 256))
             ), '' ORDER BY n.number),
             count(*)
         INTO v_nodes, v_found
         FROM generate_series(p_first, p_first + p_count - 1) AS n (number)
-        LEFT JOIN "audit".log_tiles AS t ON t.level = p_level - 1 AND t.tile_index = n.number;
+        LEFT JOIN "audit".log_tiles AS t ON t.tile_level = p_level - 1 AND t.tile_index = n.number;
     END IF;
     IF v_found IS DISTINCT FROM p_count THEN
         RAISE EXCEPTION 'the log''s tree lacks % of % nodes from % on at level %',
