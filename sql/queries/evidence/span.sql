@@ -1,5 +1,5 @@
 -- object:   (query)
--- purpose:  first and last block of a tenant that hold an event of a time range
+-- purpose:  first and last block of a tenant that hold an event of a time range, and that were sealed in it or just after
 -- A block holds nothing that happened after it was sealed; clocks may be set back, hence the hour.
 SELECT
     (
@@ -29,4 +29,19 @@ SELECT
             )
         ORDER BY b.block_number DESC
         LIMIT 1
-    ) AS last
+    ) AS last,
+    (
+        SELECT min(b.block_number)
+        FROM {{ audit }}.blocks AS b
+        WHERE b.tenant_id = %(tenant)s AND b.log_index < %(size)s AND b.sealed_at >= %(low)s
+    ) AS first_sealed,
+    (
+        SELECT max(b.block_number)
+        FROM {{ audit }}.blocks AS b
+        WHERE b.tenant_id = %(tenant)s AND b.log_index < %(size)s AND b.sealed_at < %(high)s
+    ) AS last_sealed,
+    (
+        SELECT min(b.block_number)
+        FROM {{ audit }}.blocks AS b
+        WHERE b.tenant_id = %(tenant)s AND b.log_index < %(size)s AND b.sealed_at >= %(high)s
+    ) AS first_after

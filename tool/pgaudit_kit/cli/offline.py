@@ -76,6 +76,6 @@ def _anchored(folder: Path, policy: Policy, unread: list[str]) -> list[bytes]:
 
 def _size(note: bytes) -> str | None:
     try:
-        return str(parse_checkpoint(parse_note(note).text).size)
+        return str(parse_checkpoint(parse_note(note).text).size or None)
     except NoteMalformed:
         return None

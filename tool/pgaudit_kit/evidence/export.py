@@ -105,6 +105,8 @@ class _Export:
 
     def write(self) -> dict[str, Any]:
         self.folder = Folder(self.path)
+        if self.request.personal:
+            self.folder.start("personal.jsonl")
         if self.scope.checkpoints:
             self.tree = LogTree(self.session, self.scope.size)
         for chunk in self._chunks():

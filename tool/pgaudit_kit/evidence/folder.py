@@ -21,7 +21,11 @@ class Folder:
         self._open: dict[str, BinaryIO] = {}
         self._digests: dict[str, Any] = {}
         for name in EMPTY:
-            self._file(name)
+            self.start(name)
+
+    def start(self, name: str) -> None:
+        """Have a file also where nothing will be in it."""
+        self._file(name)
 
     def line(self, name: str, data: bytes) -> None:
         """Append one line."""

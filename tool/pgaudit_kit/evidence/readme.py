@@ -116,8 +116,10 @@ def _complete(request: Request) -> str:
         )
     return (
         "No event is left out in the blocks from the first to the last one here: they are numbered, linked,"
-        " and each tells how many events it has. The headers of the blocks beside them show where the range"
-        " begins and ends."
+        " and each tells how many events it has. An event happens before its block is sealed: the header of"
+        " the block before them is from before the range, and a block that was sealed after it is here,"
+        " unless the verdict notes that nothing is shown from some time on. What a long transaction did may still be"
+        " in a later block, see below."
     )
 
 

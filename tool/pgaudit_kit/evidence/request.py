@@ -118,7 +118,9 @@ def _find_span(session: Session, request: Request, scope: Scope) -> None:
     (span,) = session.rows("evidence/span", values)
     if span.first is None:
         raise Inconclusive(f"No sealed event of tenant {request.tenant} happened in that time.")
-    scope.first, scope.last = span.first, span.last
+    # With all that was sealed in that time, and the first block after it, the headers show where it ends
+    scope.first = min(span.first, span.first_sealed or span.first)
+    scope.last = max(span.last, span.last_sealed or 0, span.first_after or 0)
 
 
 def block_values(request: Request, scope: Scope) -> dict[str, Any]:

@@ -30,6 +30,7 @@ import re
 import stat
 import sys
 import time
+from datetime import datetime
 from hashlib import sha256
 
 FORMAT = "pgaudit-kit/evidence/1"
@@ -150,13 +151,13 @@ def unbase64(text):
 class Key:
     """A public key from its text, name+id+base64(type || 32 bytes): type 1 signs, type 4 cosigns."""
 
-    def __init__(self, text):
+    def __init__(self, text, kinds=(b"\x01", b"\x04")):
         parts = text.strip().split("+", 2)
         value = unbase64(parts[2]) if len(parts) == 3 else b""
         self.name, self.kind, self.public = parts[0], value[:1], value[1:]
         self.id = sha256(self.name.encode() + b"\n" + value).digest()[:4]
-        if len(value) != 33 or self.kind not in (b"\x01", b"\x04") or self.id.hex() != parts[1]:
-            raise ValueError(f"{text[:100]!r} is no public key, or its id is another key's")
+        if len(value) != 33 or self.kind not in kinds or self.id.hex() != parts[1]:
+            raise ValueError(f"{text[:100]!r} is no such public key, or its id is another key's")
 
     def signed_at(self, text, value):
         """When this key signed: 0 where a signature has no time, None where it is not a good one."""
@@ -201,6 +202,11 @@ class Checkpoint:
 
 class Missing(Exception):
     """A file is not there, or is no plain file."""
+
+
+# What a value of another type, or nested too deeply, raises somewhere below
+UNEXPECTED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+UNEXPECTED += (RecursionError, OSError, MemoryError)
 
 
 def number(text):
@@ -299,6 +305,7 @@ class Check:
         self.first = self.last = None  # headers of the first and last block whose events are here
         self.integrity, self.bracket, self.checkpoints, self.cosigned = "self-consistent", None, [], []
         self.manifest, self.tenant, self.absent, self.erasures = {}, None, [], set()
+        self.asked, self.covered, self.latest = set(), [None, None], None  # single events; a range's times
 
     def add(self, kind, message, block=None, event=None):
         if len(self.findings) < LISTED:
@@ -310,7 +317,7 @@ class Check:
     def run(self):
         try:
             self.read_manifest()
-        except (Missing, ValueError, LookupError, TypeError) as error:
+        except (Missing, *UNEXPECTED) as error:
             self.unknown.append(f"There is no evidence to check: {said(error)}.")
             return
         for step in (self.read_checkpoints, self.read_chain, self.judge, self.check_files):
@@ -318,7 +325,7 @@ class Check:
                 step()
             except Missing as error:
                 self.add("file-missing", said(error))
-            except (ValueError, LookupError, TypeError, OSError, MemoryError) as error:
+            except UNEXPECTED as error:
                 self.add("file-malformed", said(error))
 
     def read_manifest(self):
@@ -327,7 +334,7 @@ class Check:
         if made["format"] != FORMAT:
             raise ValueError("manifest.json is of another format")
         self.tenant, self.files = need(made["tenant"], str), need(made["files"], dict)
-        salt = bytes.fromhex(need(made["tenant_salt"], str))
+        salt = hashes([made["tenant_salt"]])[0]
         self.digest = sha256(salt + self.tenant.encode()).hexdigest()  # the tenant's name in headers
         # PostgreSQL escapes what Python does: quotes, backslashes and control characters
         self.in_line = json.dumps(self.tenant, ensure_ascii=False).encode()
@@ -335,6 +342,10 @@ class Check:
         self.sizes = [need(size, int) for size in need(made["checkpoints"], list)]
         if self.kind not in ("all", "range", "events"):
             raise ValueError("manifest.json asks for something unknown")
+        if self.kind == "events":
+            self.asked = {need(event, int) for event in made["asked"]["event_ids"]}
+        elif self.kind == "range":
+            self.covered = [instant(made["asked"][end]) for end in ("from", "to")]
 
     def read_checkpoints(self):
         """Each is the beginning of the next, and each is signed."""
@@ -393,6 +404,8 @@ class Check:
         proofs = Lines(self.folder, "log/inclusion.jsonl")
         self.lines = Lines(self.folder, "events.jsonl", LONGEST_LINE)
         self.personal = Lines(self.folder, "personal.jsonl") if "personal.jsonl" in self.files else None
+        if self.personal is None and self.manifest["asked"]["personal"]:
+            self.add("file-missing", "personal values were asked for, and personal.jsonl is no file here")
         before, upcoming = None, self.next_list(lists)
         while headers.line is not None:
             text = headers.take()
@@ -407,6 +420,8 @@ class Check:
                 self.check_block(header, listed[1], listed[2], upcoming)
             elif self.kind != "range" or (before is not None and headers.line is not None):
                 self.add("block-events", "its events are not listed", block)  # only beside a range
+            if self.kind == "range":
+                self.check_range(header, listed, before is None, headers.line is None)
             before = header, sha256(text).hexdigest()
         if upcoming is not None or proofs.line is not None:
             self.add("block-missing", "other files tell of more blocks than blocks.jsonl")
@@ -420,7 +435,8 @@ class Check:
 
     def read_header(self, data):
         header = parse(data, dict)
-        if list(header)[:10] != HEADER or json.dumps(header, separators=(",", ":")).encode() != data:
+        same = json.dumps(header, separators=(",", ":")).encode() == data
+        if not same or list(header)[:10] != HEADER or header["v"] != 1:
             raise ValueError("a line of blocks.jsonl is not a header in its one form")
         for name in ("log_index", "block_number", "event_count"):
             need(header[name], int)
@@ -438,6 +454,20 @@ class Check:
             self.add("prev-hash", "it does not name the hash of the block before", block)
         elif block > expected and (self.kind == "all" or (before and self.kind == "range")):
             self.add("block-missing", f"blocks {expected} to {block - 1} are missing", expected)
+
+    def check_range(self, header, listed, first, last):
+        """An event happens before its block is sealed. So earlier blocks are those sealed before the range,
+        and of later ones only those may be left out that follow a block sealed after it."""
+        (since, until), sealed = self.covered, instant(header["sealed_at"])
+        beside, block = listed is not None and listed[1] is None, header["block_number"]
+        if self.latest is None or (not beside and sealed > self.latest):
+            self.latest = sealed
+        if first and (since is None or sealed >= since if beside else block > 1):
+            self.add("range-not-covered", "earlier blocks of the time that was asked for are missing", block)
+        if last and beside and (until is None or min(sealed, self.latest) < until):
+            self.add("range-not-covered", "this block belongs to the time that was asked for", block)
+        if last and not beside and (until is None or self.latest < until):
+            self.notes.append(f"Nothing is shown of what was sealed after {header['sealed_at']}.")
 
     def check_place(self, text, header, given):
         """The header is a leaf of the tree whose root the newest checkpoint states."""
@@ -509,12 +539,13 @@ class Check:
     def lack(self, block, ids):
         if self.kind == "events":
             self.withheld += len(ids)
-            return
+            return  # of those that were asked for check_rest tells
         for event in ids:
             self.add("event-missing", "the event was sealed, and its line is not here", block, event)
 
     def check_event(self, block, line, found, event, expected):
         self.events += 1
+        self.asked.discard(event)
         if sha256(line).digest() != expected:
             self.add("event-changed", "the SHA-256 of its line is not the one that was sealed", block, event)
         elif found[2] != self.in_line:
@@ -551,6 +582,8 @@ class Check:
         if self.personal is not None and self.personal.line is not None:
             message = f"line {self.personal.number} of personal.jsonl belongs to no event here, or not there"
             self.add("personal-unknown", message)
+        for event in sorted(self.asked):
+            self.add("event-missing", "the event was asked for, and its line is not here", None, event)
         self.erased = sum(event in self.erasures for event in self.absent)
         for event in self.absent if self.kind == "all" and self.erased < len(self.absent) else ():
             if event not in self.erasures:
@@ -566,8 +599,7 @@ class Check:
             self.unknown.append("There is no event in the evidence.")
         if self.kind == "events":
             self.notes.append("Single events were asked for: nothing is shown about any other event.")
-        for data in self.anchors:
-            theirs = Checkpoint(data)
+        for theirs in self.anchors:
             known = [
                 one for one in self.checkpoints if (one.origin, one.size) == (theirs.origin, theirs.size)
             ]
@@ -585,7 +617,8 @@ class Check:
 
     def judge_time(self):
         """Cosigned without any of the blocks, and later with all of them: so they were made between."""
-        pairs = [(one.size, times) for one, times in zip(self.checkpoints, self.cosigned) if times]
+        pairs = [(one.size, times) for one, times in zip(self.checkpoints, self.cosigned)]
+        pairs = [(size, times) for size, times in pairs if len(times) >= self.quorum]
         before = [min(times) for size, times in pairs if self.first and size <= self.first["log_index"]]
         after = [max(times) for size, times in pairs if self.last and size > self.last["log_index"]]
         if before and after:
@@ -615,6 +648,7 @@ class Check:
             "blocks": self.blocks,
             "first_block": self.first and self.first["block_number"],
             "last_block": self.last and self.last["block_number"],
+            "sealed": self.first and [self.first["sealed_at"], self.last["sealed_at"]],
             "withheld": self.withheld,
             "openings": self.openings,
             "erased": self.erased,
@@ -625,6 +659,16 @@ class Check:
             "findings_omitted": self.omitted,
             "notes": self.unknown + self.notes,
         }
+
+
+def instant(text):
+    """A time with its zone, None for None."""
+    if text is None:
+        return None
+    found = datetime.fromisoformat(need(text, str).replace("Z", "+00:00"))
+    if found.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return found
 
 
 def moment(seconds):
@@ -643,7 +687,8 @@ def printable(text):
 
 def check(folder: str, keys=(), witnesses=(), quorum: int = 0, anchors=(), origins=()) -> dict:
     """Check a folder. Keys are texts, anchors the bytes of notes; ValueError for a key that is none."""
-    run = Check(folder, [Key(key) for key in keys], [Key(key) for key in witnesses], quorum, anchors, origins)
+    signers, cosigners = [Key(key, b"\x01") for key in keys], [Key(key, b"\x04") for key in witnesses]
+    run = Check(folder, signers, cosigners, quorum, [Checkpoint(note) for note in anchors], origins)
     run.run()
     return run.report()
 
@@ -662,9 +707,11 @@ def verdict_text(report: dict) -> str:
     elif report["verdict"] == "unknown":
         lines.append("UNKNOWN: not everything could be established; the notes say why.")
     else:
+        sealed = [printable(str(time)) for time in report["sealed"]]
         whose = f"{report['events']} events of tenant {printable(report['tenant'])}"
         lines.append(f"OK: {whose} are as they were sealed in blocks {report['first_block']} to ")
-        lines[-1] += f"{report['last_block']}" + ("." if report["withheld"] else ", and none is left out.")
+        lines[-1] += f"{report['last_block']}, sealed from {sealed[0]} to {sealed[1]}"
+        lines[-1] += "." if report["asked"]["kind"] == "events" else ", and none is left out between."
     lines.append(f"Integrity: {report['integrity']} (self-consistent < signed < anchored < witnessed).")
     between = " between {} and {}".format(*report["bracket"]) if report["bracket"] else ""
     return "\n".join([*lines, f"Time: {report['time']}{between} (asserted < bracketed < timestamped)."])
@@ -680,6 +727,8 @@ def main(arguments=None) -> int:
     parser.add_argument("--origin", action="append", default=[], help="the name that the log must have")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters
     try:
         anchors = [small(*os.path.split(os.path.abspath(name))) for name in given.anchor]
         report = check(given.folder, given.key, given.witness, given.quorum, anchors, given.origin)
