@@ -118,8 +118,8 @@ def _complete(request: Request) -> str:
         "No event is left out in the blocks from the first to the last one here: they are numbered, linked,"
         " and each tells how many events it has. An event happens before its block is sealed: the header of"
         " the block before them is from before the range, and a block that was sealed after it is here,"
-        " unless the verdict notes that nothing is shown from some time on. What a long transaction did may still be"
-        " in a later block, see below."
+        " unless the verdict notes that nothing is shown from some time on. What a long transaction did may"
+        " still be in a later block, see below."
     )
 
 
