@@ -316,3 +316,34 @@ def test_a_key_that_may_look_different_is_refused(kit_db: Database) -> None:
     enable(kit_db, "public.article", "--tenant-column", "tenant_id")
     answer = enable(kit_db, "public.t", *VIA, code=2)
     assert "may be equal and look different" in answer.err
+
+
+def test_children_of_a_table_find_their_tenant_as_it_does(kit_db: Database) -> None:
+    kit_db.execute(
+        f"{ARTICLE} {COMMENT}; CREATE TABLE public.child (note text) INHERITS (public.t);"
+        "INSERT INTO public.article VALUES (1, 'acme')"
+    )
+    enable(kit_db, "public.article", "--tenant-column", "tenant_id")
+    enable(kit_db, "public.t", *VIA)
+    kit_db.execute("INSERT INTO public.child VALUES (1, 'x', 1, 'n'); UPDATE public.t SET body = 'y'")
+    rows = kit_db.execute(
+        "SELECT table_name, tenant_id FROM audit.events"
+        " WHERE table_name = 'public.child' AND operation <> 'CONTROL'"
+    )
+    assert rows.fetchall() == [("public.child", "acme")] * 2
+    assert Kit(kit_db.dsn).plan() == []
+
+
+def test_what_was_declared_comes_back_after_the_kit_was_away(kit: Kit, kit_db: Database) -> None:
+    kit.declare(CONFIG.replace('t_id -> public.t" }', 't_id -> public.t" }\nwhen = "NEW.id > 5"'))
+    kit("apply", "--yes")
+    kit("uninstall", "--yes")
+    kit_db.execute("INSERT INTO public.article VALUES (2, 'beta')")
+    kit.config = None
+    kit("install", "--yes")
+    assert kit.plan() == []
+    kit_db.execute("INSERT INTO public.t VALUES (7, 'x', 2); INSERT INTO public.note VALUES (3, 7), (6, 7)")
+    rows = kit_db.execute(
+        "SELECT table_name, record_key, tenant_id FROM audit.events WHERE operation = 'INSERT'"
+    )
+    assert sorted(rows.fetchall()) == [("public.note", "6", "beta"), ("public.t", "7", "beta")]
