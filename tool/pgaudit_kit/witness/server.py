@@ -67,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "pgaudit-kit-witness", ""
     timeout = IDLE_S
+    wbufsize = -1  # one packet for an answer: two would wait for each other's acknowledgement
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         found = _MONITOR.fullmatch(self.path)
