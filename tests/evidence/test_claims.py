@@ -8,15 +8,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pgaudit_kit.anchors.model import shelf_name, size_name
 from pgaudit_kit.evidence import check
-from pgaudit_kit.note import SigningKey, parse_note
-from tests.evidence.conftest import Log
+from pgaudit_kit.note import Note, SigningKey, checkpoint_text, parse_checkpoint, parse_note
+from pgaudit_kit.signing import read_key
+from tests.evidence.conftest import ORIGIN, Log
 from tests.evidence.test_tampering import Folder
 from tests.kit import run
 
@@ -268,3 +271,41 @@ def test_verify_offline_takes_a_folder_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "0.note").write_bytes(b"\xff")
     assert run("verify", "--offline", str(tmp_path)).code == 4
+
+
+def test_a_key_signs_logs_of_its_sizes_alone(copy: Copy) -> None:
+    folder = copy("whole")
+    key, size = folder.log.vkey, int(folder.note().stem)
+    assert check(str(folder.path), [f"{key} 0-{size + 1}"])["integrity"] == "signed"
+    for sizes in (f"0-{size}", f"{size + 1}-"):
+        report = check(str(folder.path), [f"{key} {sizes}"])
+        assert "checkpoint-signature" in {found["kind"] for found in report["findings"]}
+    with pytest.raises(ValueError, match="no sizes"):
+        check(str(folder.path), [f"{key} all"])
+
+
+def test_a_retired_key_does_not_count_for_a_policy(copy: Copy, tmp_path: Path) -> None:
+    folder = copy("whole")
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f'origin = "{ORIGIN}"\nkeys = [{{ vkey = "{folder.log.vkey}", to_size = 1 }}]\n')
+    answer = run("verify", "--offline", str(folder.path), "--policy", str(policy), "--json")
+    assert answer.code == 1
+    assert "checkpoint-signature" in {found["kind"] for found in answer.json["findings"]}
+
+
+def test_a_checkpoint_that_somebody_put_into_an_anchor_is_no_fork(copy: Copy, tmp_path: Path) -> None:
+    folder = copy("whole")
+    text = parse_note(folder.note().read_bytes()).text
+    forged = checkpoint_text(replace(parse_checkpoint(text), root=bytes(32)))
+    shelf = tmp_path / "shelf" / shelf_name(ORIGIN) / "checkpoints"
+    shelf.mkdir(parents=True)
+    policy = tmp_path / "policy.toml"
+    anchor = f'{{ type = "folder", name = "shelf", path = "{tmp_path / "shelf"}" }}'
+    policy.write_text(
+        f'origin = "{ORIGIN}"\nkeys = [{{ vkey = "{folder.log.vkey}" }}]\nanchors = [{anchor}]\n'
+    )
+    for key, code in ((SigningKey.generate(ORIGIN), 4), (read_key(folder.log.folder / "log.key"), 1)):
+        note = Note(forged, (key.sign(forged),)).encode()
+        (shelf / size_name(int(folder.note().stem))).write_bytes(note)
+        answer = run("verify", "--offline", str(folder.path), "--policy", str(policy), "--json")
+        assert answer.code == code, answer.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 from psycopg import errors, sql
 
 from pgaudit_kit.chain import event_hash, parse_header
+from pgaudit_kit.evidence import receipt
 from pgaudit_kit.merkle import inclusion_proof, leaf_hash, verify_inclusion
-from pgaudit_kit.note import open_note, parse_checkpoint, parse_note, parse_vkey
-from tests.evidence.conftest import OTHER, Log, make_log
+from pgaudit_kit.note import SigningKey, open_note, parse_checkpoint, parse_note, parse_vkey
+from tests.evidence.conftest import ORIGIN, OTHER, Log, make_log
 from tests.kit import Answer, run
 from tests.sealing import audited_table, one, seal, write
 from tests.servers import Database, connect
@@ -90,6 +92,39 @@ def test_a_reader_gets_receipts_of_its_tenants_alone(log: Log) -> None:
         conn.execute("SET row_security = off")
         with pytest.raises(errors.InsufficientPrivilege):
             conn.execute("SELECT audit.receipt(%s)", [theirs])
+
+
+def test_the_signature_counts_where_a_policy_names_the_key(log: Log, tmp_path: Path) -> None:
+    event = some_event(log)
+    answer = prove(log, event, "--policy", str(log.policy))
+    assert answer.code == 0 and f"Signed by {ORIGIN}+" in answer.out
+    assert "Signatures were not checked" in prove(log, event).out
+    other = tmp_path / "policy.toml"
+    key = SigningKey.generate(ORIGIN).verifier.vkey
+    for origin, vkey in ((ORIGIN, key), ("audit.example.com/other", log.vkey)):
+        other.write_text(f'origin = "{origin}"\nkeys = [{{ vkey = "{vkey}" }}]\n')
+        answer = prove(log, event, "--policy", str(other))
+        assert answer.code == 1 and "FAILED: no key of the policy signed" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"event_id": 1}, "another event's"),
+        ({"block_number": 9}, "not the one that its header says"),
+        ({"log_index": 0}, "not the one that its header says"),
+        ({"event_count": 1}, "not the one that its header says"),
+        ({"header": "{}"}, "header is none"),
+        ({"checkpoint": "x"}, "checkpoint is none"),
+        ({"log_path": ()}, "not in the log"),
+        ({"place": 3}, "not the one that was sealed"),
+    ],
+)
+def test_a_receipt_that_is_not_what_it_says_is_found(log: Log, change: dict[str, Any], problem: str) -> None:
+    with connect(log.db) as conn:
+        found = receipt(conn, "audit", some_event(log))
+    assert found.problem() is None
+    assert problem in str(replace(found, **change).problem())
 
 
 def test_whoever_may_not_read_gets_no_receipt(log: Log) -> None:

@@ -11,7 +11,17 @@ import msgspec
 from pgaudit_kit.anchor_specs import AnchorSpec, check_distinct
 from pgaudit_kit.errors import ConfigError, KitError
 from pgaudit_kit.names import QualifiedName
-from pgaudit_kit.note import COSIGNATURE, ED25519, NoteMalformed, VerifierKey, is_key_name, parse_vkey
+from pgaudit_kit.note import (
+    COSIGNATURE,
+    ED25519,
+    NoteMalformed,
+    VerifierKey,
+    is_key_name,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+    signed_by,
+)
 from pgaudit_kit.timeouts import milliseconds
 
 
@@ -96,6 +106,17 @@ class Policy(_Strict, frozen=True, kw_only=True):
     def origins(self) -> tuple[str, ...]:
         """The log's names, the newest last."""
         return (self.origin,) if isinstance(self.origin, str) else self.origin
+
+    def signer_of(self, note: bytes) -> str | None:
+        """Name and id of a key that signed the note, and may sign a checkpoint of its size and log."""
+        try:
+            read = parse_note(note)
+            checkpoint = parse_checkpoint(read.text)
+            keys = [key.verifier for key in self.keys if key.signs(checkpoint.size)]
+            (signer, *_) = signed_by(read, keys)
+        except NoteMalformed:
+            return None
+        return f"{signer.name}+{signer.key_id.hex()}" if checkpoint.origin in self.origins else None
 
     @property
     def freshness_s(self) -> float:

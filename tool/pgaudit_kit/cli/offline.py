@@ -68,7 +68,10 @@ def _anchored(folder: Path, policy: Policy, unread: list[str]) -> list[bytes]:
         try:
             for origin in policy.origins:
                 notes = [one.note for one in anchor.found(origin) if one.problem is None]
-                found += [note for note in notes if _size(note) in sizes]
+                signed = [note for note in notes if policy.signer_of(note)]
+                found += [note for note in signed if _size(note) in sizes]
+                if len(signed) < len(notes):
+                    unread.append(f"Anchor {anchor.name} holds checkpoints that no key of the policy signed.")
         except KitError as error:
             unread.append(f"Anchor {anchor.name} could not be read: {error.message}")
     return found

@@ -64,7 +64,7 @@ def trusted(policy: Policy | None) -> dict[str, Any]:
     if policy is None:
         return {}
     return {
-        "keys": [key.vkey for key in policy.keys],
+        "keys": [f"{key.vkey} {key.from_size}-{key.to_size or ''}" for key in policy.keys],
         "witnesses": [witness.vkey for witness in policy.witnesses],
         "quorum": policy.quorum,
         "origins": policy.origins,

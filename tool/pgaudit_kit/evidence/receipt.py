@@ -54,11 +54,16 @@ class Receipt:
         }
 
     def problem(self) -> str | None:
-        """What of it does not hold; None where all of it does. Signatures are not looked at."""
+        """What of it does not hold; None where all of it does. Signatures are Policy.signer_of's."""
         try:
             header = parse_header(self.header)
         except HeaderMalformed as error:
             return f"the block's header is none: {error}"
+        stated = (self.block_number, self.log_index, self.event_count)
+        if stated != (header.block_number, header.log_index, header.event_count):
+            return "the block is not the one that its header says"
+        if not self.line.startswith(f'{{"v":1,"event_id":{self.event_id},'):
+            return "the line is another event's"
         leaf = leaf_hash(event_hash(self.line))
         if not verify_inclusion(leaf, self.place, header.event_count, self.block_path, header.merkle_root):
             return "the event's line is not the one that was sealed in its block"
@@ -114,8 +119,9 @@ def receipt(conn: Connection, schema: str, event_id: int) -> Receipt:
             f"There is no sealed event {event_id} that this role may see.",
             hint="Events of the last moments: run `pgaudit-kit seal` first.",
         )
+    # What is installed is not trusted: the line must be that of the event that was asked for
     return Receipt(
-        event_id=found["event_id"],
+        event_id=event_id,
         tenant_id=found["tenant_id"],
         line=found["line"],
         block_number=found["block_number"],

@@ -149,10 +149,18 @@ def unbase64(text):
 
 
 class Key:
-    """A public key from its text, name+id+base64(type || 32 bytes): type 1 signs, type 4 cosigns."""
+    """A public key from its text, name+id+base64(type || 32 bytes): type 1 signs, type 4 cosigns.
+
+    Behind a space may stand the sizes of logs that it may sign, FROM-TO or FROM-; TO is the first it may not.
+    """
 
     def __init__(self, text, kinds=(b"\x01", b"\x04")):
-        parts = text.strip().split("+", 2)
+        text, _, sizes = text.strip().partition(" ")
+        found = re.fullmatch("([0-9]{1,19})-([0-9]{0,19})", sizes or "0-")
+        if not found:
+            raise ValueError(f"{sizes[:50]!r} are no sizes of a log, as 0-5000")
+        self.sizes = range(int(found[1]), int(found[2] or 10**19))
+        parts = text.split("+", 2)
         value = unbase64(parts[2]) if len(parts) == 3 else b""
         self.name, self.kind, self.public = parts[0], value[:1], value[1:]
         self.id = sha256(self.name.encode() + b"\n" + value).digest()[:4]
@@ -382,7 +390,7 @@ class Check:
         for one in self.checkpoints:
             times = []
             try:
-                if keys and not one.signed_by(keys):
+                if keys and not one.signed_by([key for key in keys if one.size in key.sizes]):
                     raise ValueError("no known key signed it")
                 times = one.signed_by(self.witnesses)
             except ValueError as error:
