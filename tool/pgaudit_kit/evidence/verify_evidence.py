@@ -138,6 +138,28 @@ def roots_with(old, old_size, size, proof, whole=True):
     return node(top, left), node(top, right)
 
 
+def included(one, index, size, proof, root):
+    """Whether the tree of this size and root has this leaf hash at this index."""
+    rest = list(proof)
+    try:
+        return 0 <= index < size and len(one) == 32 and root_with(one, index, size, rest) == root and not rest
+    except IndexError:
+        return False  # too short
+
+
+def begins(old_size, old_root, size, root, proof):
+    """Whether the tree of the old size and root is the beginning of the other."""
+    rest = list(proof)
+    try:
+        return (
+            0 < old_size <= size
+            and roots_with(old_root, old_size, size, rest) == (old_root, root)
+            and not rest
+        )
+    except IndexError:
+        return False
+
+
 # --- Signed checkpoints: c2sp.org/signed-note, tlog-checkpoint, tlog-cosignature ---------------------
 
 
@@ -368,11 +390,7 @@ class Check:
             self.add("checkpoint-origin", "the checkpoints are of a log with another name")
         for old, new in zip(self.checkpoints, self.checkpoints[1:]):
             proof = proofs.get((old.size, new.size), [])
-            try:
-                roots = old.size < new.size and roots_with(old.root, old.size, new.size, proof)
-            except IndexError:
-                roots = None  # too short
-            if proof or roots != (old.root, new.root):
+            if not begins(old.size, old.root, new.size, new.root, proof):
                 message = f"the log of {old.size} blocks is not the beginning of that of {new.size}"
                 self.add("checkpoint-consistency", message)
         if self.checkpoints:
@@ -483,14 +501,10 @@ class Check:
         if given.get("log_index") == index:
             if not self.checkpoints:
                 return
-            newest, proof = self.checkpoints[-1], hashes(given["proof"])
+            newest = self.checkpoints[-1]
             message = f"it is not at place {index} of the log of {newest.size} blocks"
-            try:
-                if 0 <= index < newest.size and len(proof) < 64:
-                    if root_with(leaf(text), index, newest.size, proof) == newest.root and not proof:
-                        return
-            except IndexError:
-                pass  # too short
+            if included(leaf(text), index, newest.size, hashes(given["proof"]), newest.root):
+                return
         self.add("log-inclusion", message, header["block_number"])
 
     def next_list(self, lists):
