@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from pathlib import Path
@@ -13,11 +12,12 @@ import rich_click
 
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
+from pgaudit_kit.cli.witness_options import address, listening, log_key
 from pgaudit_kit.cli.working import make_log, stopped_by_signals
 from pgaudit_kit.errors import FileError, UsageError
-from pgaudit_kit.note import COSIGNATURE, ED25519, NoteMalformed, VerifierKey, parse_vkey
+from pgaudit_kit.note import COSIGNATURE
 from pgaudit_kit.signing import read_key
-from pgaudit_kit.witness import Conflict, Ledger, Seen, Witness, WitnessServer
+from pgaudit_kit.witness import Conflict, Ledger, Seen, Witness
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -52,7 +52,7 @@ def serve(app: App, listen: str, database: Path, create: bool, key_file: Path, l
     Example:
       pgaudit-kit witness serve --database witness.db --key witness.key --log audit.example.com/shop+…
     """  # noqa: D301
-    host, port = _address(listen)
+    host, port = address(listen)
     key = read_key(key_file)
     if key.algorithm != COSIGNATURE:
         raise UsageError(
@@ -66,8 +66,8 @@ def serve(app: App, listen: str, database: Path, create: bool, key_file: Path, l
             hint="Only the first time add --create: without its database a witness cosigns another history.",
         )
     log = make_log(app)
-    witness = Witness(key, [_log_key(text) for text in logs], Ledger(database), time.time)
-    with _listening(host, port, witness, log.info) as server, stopped_by_signals() as stop:
+    witness = Witness(key, [log_key(text) for text in logs], Ledger(database), time.time)
+    with listening(host, port, witness, log.info) as server, stopped_by_signals() as stop:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         log.info("listening", url=server.url, vkey=key.verifier.vkey)
@@ -106,34 +106,3 @@ def status(app: App, database: Path) -> int:
 
 def _facts(one: Seen | Conflict) -> dict[str, Any]:
     return {"origin": one.origin, "size": one.size, "root": one.root.hex(), "note": one.note.decode()}
-
-
-def _address(text: str) -> tuple[str, int]:
-    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+)):([0-9]{1,5})", text)
-    if not found or int(found[3]) > 65_535:
-        raise UsageError(f"{text!r} is not HOST:PORT.", hint="Like 127.0.0.1:8300 or [::1]:8300.")
-    return found[1] or found[2], int(found[3])
-
-
-def _log_key(text: str) -> VerifierKey:
-    try:
-        key = parse_vkey(text)
-    except NoteMalformed as error:
-        raise UsageError(
-            f"--log: {error}.", hint="`pgaudit-kit key show` prints it where the log is signed."
-        ) from error
-    if key.algorithm != ED25519:
-        raise UsageError(
-            f"--log: {text} is a witness's key, not a log's.",
-            hint="`pgaudit-kit key show` prints the right one where the log is signed.",
-        )
-    return key
-
-
-def _listening(host: str, port: int, witness: Witness, say: Any) -> WitnessServer:
-    try:
-        return WitnessServer(host, port, witness, say)
-    except OSError as error:
-        raise UsageError(
-            f"Cannot listen at {host}:{port}: {error.strerror or error}.", hint="Name another with --listen."
-        ) from error
