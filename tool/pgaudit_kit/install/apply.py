@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 
+from psycopg import sql
+
+from pgaudit_kit import __version__
 from pgaudit_kit import plan as planning
 from pgaudit_kit.catalog import read_installation
 from pgaudit_kit.db import Connection, run_ddl, translated
@@ -75,6 +79,34 @@ def execute(
         progress(change)
     become(conn, None)
     _stamp(conn, Templates(schema), done)
+    _record(conn, schema, done)
+
+
+def _record(conn: Connection, schema: str, done: list[Change]) -> None:
+    """A control event where objects of the kit were changed and no other event of the plan says so.
+
+    What `verify` finds in the sealed digests of triggers and functions must have an explanation.
+    """
+    made = [f"{change.op} {change.kind} {change.target}" for change in done if change.objects]
+    function = f"{Ident(schema).sql}.record_control(text, jsonb, integer, text)"
+    there = conn.execute("SELECT pg_catalog.to_regprocedure(%s) IS NOT NULL", (function,)).fetchone()
+    if not made or there is None or not there[0]:
+        return
+    become(conn, Roles().owner)
+    detail = json.dumps({"version": __version__, "changes": made[:100], "more": max(0, len(made) - 100)})
+    names = {
+        "record": sql.Identifier(schema, "record_control"),
+        "log": sql.Identifier(schema, "change_events"),
+    }
+    conn.execute(
+        sql.SQL(
+            "SELECT {record}('kit-changed', %s::pg_catalog.jsonb) WHERE NOT EXISTS ("
+            " SELECT FROM {log} AS e"
+            " WHERE e.transaction_id = pg_catalog.txid_current() AND e.operation = 'C')"
+        ).format(**names),
+        (detail,),
+    )
+    become(conn, None)
 
 
 def _stamp(conn: Connection, templates: Templates, done: list[Change]) -> None:

@@ -14,6 +14,7 @@ from pgaudit_kit.policy import Policy
 from pgaudit_kit.verify.chain_level import SYSTEM, ChainLevel
 from pgaudit_kit.verify.checkpoint_level import CheckpointLevel
 from pgaudit_kit.verify.claims import Gathering
+from pgaudit_kit.verify.config_changes import ConfigChanges
 from pgaudit_kit.verify.events_level import EventsLevel
 from pgaudit_kit.verify.facts import Facts, read_facts
 from pgaudit_kit.verify.findings import Findings
@@ -85,6 +86,7 @@ class _Run:
     signed: Gathering | None = None
     checkpoints: CheckpointLevel | None = None
     proof: Proof = field(default_factory=Proof)
+    config: ConfigChanges = field(default_factory=ConfigChanges)
     usable: Set[str] = frozenset()
     facts: Facts = field(init=False)
     chain: ChainLevel = field(init=False)
@@ -147,7 +149,10 @@ class _Run:
         done = 0
         self.progress("blocks", 0, total)
         for row in self.session.stream("blocks", values):
-            self.chain.see(Block(**row._asdict()))
+            block = Block(**row._asdict())
+            self.chain.see(block)
+            if row.tenant_id == SYSTEM:
+                self.config.see(block)
             if self.checkpoints:
                 self.checkpoints.see(row.log_index, row.header)
             done += len(row.event_ids or ())
@@ -160,6 +165,7 @@ class _Run:
         if not self.usable >= _NEEDED or "chain" in self.broken_off:
             self.broken_off.add("events")
             return
+        self._check_config()
         if self.chain.seals.incarnation and not self.events.same_incarnation:
             self.findings.note(
                 "Another copy of the database sealed last (another cluster, database or timeline):"
@@ -171,6 +177,13 @@ class _Run:
         except Unreadable as error:
             self._break_off("events", error)
         self._resolve()
+
+    def _check_config(self) -> None:
+        try:
+            with self.session.readable():
+                self.config.check(self.session, self.findings, same_incarnation=self.events.same_incarnation)
+        except Unreadable as error:
+            self._break_off("completeness", error)
 
     def _read_events(self) -> None:
         self.with_events = set() if self.since else self._tenants_with_events()

@@ -1,0 +1,121 @@
+"""What seals say of the kit's own triggers, functions and guards: a change needs an event that tells of it.
+
+Each seal record carries a digest over them with the catalogs' row versions, so that what was switched off or
+replaced and put back shows too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pgaudit_kit.chain import Block, BlockHeader, HeaderMalformed, parse_header
+from pgaudit_kit.verify.findings import Findings
+from pgaudit_kit.verify.report import Finding
+from pgaudit_kit.verify.seals import same_database
+from pgaudit_kit.verify.session import Session
+
+EXPLAINING = (
+    "child-attached",
+    "child-detached",
+    "child-dropped",
+    "child-not-audited",
+    "incarnation",
+    "installed",
+    "kit-changed",
+    "partition-attached",
+    "partition-detached",
+    "partition-dropped",
+    "partition-manager-changed",
+    "partition-stamped",
+    "setting-changed",
+    "table-changed",
+    "table-configured",
+    "table-disabled",
+    "table-dropped",
+    "table-enabled",
+    "triggers-changed",
+    "uninstalled",
+)
+"""Kinds of control events with which triggers or functions of the kit change."""
+KEPT = 10_000
+"""Changes that are remembered one by one."""
+
+
+@dataclass(slots=True)
+class _Change:
+    """A seal record with another digest than the one before; log positions of the seals around it."""
+
+    number: int
+    before: str
+    at: str
+    low: int
+    high: int
+
+
+@dataclass(slots=True)
+class ConfigChanges:
+    """Collects seal records in the order of the log."""
+
+    newest: BlockHeader | None = None
+    _changes: list[_Change] = field(default_factory=list)
+    _open: _Change | None = None
+
+    def see(self, block: Block) -> None:
+        """Take a block of the kit's own tenant; what is no seal record, or is malformed, says nothing."""
+        try:
+            header = parse_header(block.header or "")
+        except HeaderMalformed:
+            return
+        if header.fingerprint is None or header.incarnation is None:
+            return
+        index = header.log_index
+        if self._open is not None:
+            self._open.high = index  # what committed while the seal was made is sealed by the next
+            self._open = None
+        last = self.newest
+        self.newest = header
+        if last is None or last.fingerprint == header.fingerprint or last.incarnation is None:
+            return
+        if not same_database(last.incarnation, header.incarnation) or len(self._changes) >= KEPT:
+            return
+        self._open = _Change(header.block_number, last.sealed_at, header.sealed_at, last.log_index, index)
+        self._changes.append(self._open)
+
+    def check(self, session: Session, findings: Findings, *, same_incarnation: bool) -> None:
+        """Report changes of which no event tells, and one since the last seal."""
+        kinds = {"kinds": list(EXPLAINING)}
+        rows = session.rows(
+            "unexplained",
+            kinds
+            | {
+                "numbers": [change.number for change in self._changes],
+                "lows": [change.low for change in self._changes],
+                "highs": [change.high for change in self._changes],
+            },
+        )
+        unexplained = {row.number for row in rows}
+        changes = [change for change in self._changes if change.number in unexplained]
+        if self._open in changes and self._said(session, self._open.before if self._open else ""):
+            changes.remove(self._open)
+        for change in changes:
+            findings.add(_finding(change.number, f"between the seals of {change.before} and {change.at}"))
+        newest = self.newest
+        if newest is None or newest.fingerprint is None or not same_incarnation:
+            return
+        if session.rows("fingerprint")[0].fingerprint != newest.fingerprint.hex() and not self._said(
+            session, newest.sealed_at
+        ):
+            findings.add(_finding(None, f"since the seal of {newest.sealed_at}"))
+
+    def _said(self, session: Session, since: str) -> bool:
+        values = {"kinds": list(EXPLAINING), "since": since}
+        said: bool = session.rows("unsealed_changes", values)[0].said
+        return said
+
+
+def _finding(number: int | None, when: str) -> Finding:
+    message = (
+        f"{when} triggers, functions or guards of the kit were changed, or changed and put back,"
+        " and no control event tells of it"
+    )
+    return Finding(kind="config-changed", level="completeness", message=message, block_number=number)
