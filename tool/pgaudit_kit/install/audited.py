@@ -64,18 +64,7 @@ def table_changes(
             why=_registry_reason(target),
             sql=_register(schema, target),
         )
-    # where triggers were missing, rows may have come that nobody noted
-    absent = any(change.op == "create" or change.kind == "trigger" for change in capture)
-    if spec.lends and (absent or not _lent_before(target)):
-        yield Change(
-            op="create",
-            kind="tenants",
-            target=name.display,
-            why="whose each row is, for the tables that find their tenant by it",
-            sql=f"SELECT {schema}.note_tenants({spec.table_id});\n",
-            as_owner=False,
-            blocks=(name,),
-        )
+    yield from _notes(schema, target, capture)
     if baseline or target.is_late_child:
         # nobody asked for a late child's: rows that cannot be read safely are left out of it
         safe = "" if baseline else f" WHERE {schema}.why_unsafe({spec.table.oid}) IS NULL"
@@ -99,6 +88,23 @@ def _capture(installation: Installation, target: Target, units: list[Unit]) -> l
         if spec.specialised and not row.specialised:
             why = "the table changed; the generic function stands in for the one made for its columns"
     return unit_changes(units, installation.objects, absent=absent, differs=why)
+
+
+def _notes(schema: str, target: Target, capture: list[Change]) -> Iterable[Change]:
+    """Whose the rows are that are there, where other tables find their tenant by them."""
+    spec = target.spec
+    # where triggers were missing, rows may have come that nobody noted
+    absent = any(change.op == "create" or change.kind == "trigger" for change in capture)
+    if spec.lends and (absent or not _lent_before(target)):
+        yield Change(
+            op="create",
+            kind="tenants",
+            target=spec.table.name.display,
+            why="whose each row is, for the tables that find their tenant by it",
+            sql=f"SELECT {schema}.note_tenants({spec.table_id});\n",
+            as_owner=False,
+            blocks=(spec.table.name,),
+        )
 
 
 def _lent_before(target: Target) -> bool:

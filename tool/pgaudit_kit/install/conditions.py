@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from pgaudit_kit.condition import Image
 from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import ConfigError
 from pgaudit_kit.model import RegisteredTable, Table
@@ -11,7 +12,7 @@ from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.render import CaptureSpec, Templates
 
 _PROBE = QualifiedName("pg_temp", "pgaudit_kit_probe").sql
-_IMAGES = {"NEW": '("new")', "OLD": '("old")'}
+_IMAGES: dict[Image, str] = {"NEW": '("new")', "OLD": '("old")'}
 
 
 def refuse_unfit(
@@ -26,18 +27,10 @@ def refuse_unfit(
     What is registered already has been judged; nothing is made and taken back for it again.
     """
     table, conditions = spec.table, spec.conditions
-    if not conditions or (
-        registered is not None
-        and registered.enabled
-        and registered.conditions == conditions
-        and registered.fingerprint == table.fingerprint
-        and registered.specialised == spec.specialised  # the table was not changed since
-    ):
+    if not conditions or (registered is not None and _judged(spec, registered)):
         return
-    for operation in ("insert", "update", "delete"):
-        condition = getattr(conditions, operation)
-        if condition is None:
-            continue
+    asked = (conditions.insert, conditions.update, conditions.delete)
+    for condition in dict.fromkeys(item for item in asked if item is not None):
         try:
             foreign = _foreign_functions(conn, templates, table, condition.over(_IMAGES))
         except psycopg.errors.ReadOnlySqlTransaction:
@@ -55,6 +48,15 @@ def refuse_unfit(
                 hint="Whoever may replace that function would decide what is recorded."
                 " Use what is built in, or comes with an extension.",
             )
+
+
+def _judged(spec: CaptureSpec, registered: RegisteredTable) -> bool:
+    return (
+        registered.enabled
+        and registered.conditions == spec.conditions
+        and registered.fingerprint == spec.table.fingerprint
+        and registered.specialised == spec.specialised  # the table was not changed since
+    )
 
 
 def _foreign_functions(conn: Connection, templates: Templates, table: Table, text: str) -> list[str]:

@@ -37,12 +37,7 @@ def spec_of(
     key = declared.key or table.primary_key
     if not key:
         raise NoPrimaryKey(f"{table.name.display} has no primary key.", at=at)
-    if both := sorted(set(key) & set(declared.exclude)):
-        raise ConfigError(
-            f"{table.name.display}: {both[0]!r} is part of the key; it cannot be left out.",
-            at=at,
-            hint="What must not stay readable in the log is declared personal.",
-        )
+    _refuse_excluded_key(declared, table, key, at)
     numbers = _Numbers(table, at)
     tenant_kind, tenant_name = _tenant(declared.tenant)
     draft = CaptureSpec(
@@ -66,6 +61,15 @@ def spec_of(
         lends=registered.lends if registered else False,
     )
     return _with_version(draft, registered)
+
+
+def _refuse_excluded_key(declared: TableConfig, table: Table, key: tuple[str, ...], at: str | None) -> None:
+    if both := sorted(set(key) & set(declared.exclude)):
+        raise ConfigError(
+            f"{table.name.display}: {both[0]!r} is part of the key; it cannot be left out.",
+            at=at,
+            hint="What must not stay readable in the log is declared personal.",
+        )
 
 
 def refuse_reserved(name: QualifiedName, kit_schema: str, at: str | None) -> None:

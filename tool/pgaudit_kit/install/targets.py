@@ -28,8 +28,7 @@ def resolve(
 
     ConfigError (exit 2) says which does not fit the database.
     """
-    names = [item.config.table for item in declared]
-    tables = {t.name: t for t in read_tables(conn, templates, names)}
+    tables = {t.name: t for t in read_tables(conn, templates, [item.config.table for item in declared])}
     next_id = max((row.table_id for row in installation.registered), default=0) + 1
     targets: dict[QualifiedName, Target] = {}
     for item in declared:
