@@ -63,6 +63,8 @@ def disable_guards(conn: Connection) -> None:
     ).fetchall()
     for (relation,) in relations:
         conn.execute(f"ALTER TABLE {relation} DISABLE TRIGGER ALL")
+    # what the seals say of it is for test_config_changes; here an event explains it
+    conn.execute("SELECT audit.record_control('kit-changed', '{}')")
 
 
 def found(answer: Answer) -> set[tuple[str, str | None, int | None, int | None]]:
