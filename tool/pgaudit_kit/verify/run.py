@@ -29,12 +29,14 @@ from pgaudit_kit.verify.report import (
     Verdict,
 )
 from pgaudit_kit.verify.resolve import Resolver
+from pgaudit_kit.verify.rows import RowsLevels
 from pgaudit_kit.verify.session import Session, Unreadable, snapshot
 from pgaudit_kit.verify.since import begin, tree_at
 from pgaudit_kit.verify.structure import check_structure
 from pgaudit_kit.verify.tiles import check_tiles
 
 _NEEDED = {"change_events", "blocks"}
+_OF_ROWS: tuple[Level, ...] = ("completeness", "replay")
 _PERSONAL = {"personal_values", "personal_keys"}
 
 
@@ -71,6 +73,7 @@ def verify(
         run.gather()
         run.check_chain()
         run.check_events()
+        run.check_rows()
         return run.report()
 
 
@@ -89,6 +92,7 @@ class _Run:
     facts: Facts = field(init=False)
     chain: ChainLevel = field(init=False)
     events: EventsLevel = field(init=False)
+    rows: RowsLevels | None = None
     with_events: set[str] = field(default_factory=set)
     broken_off: set[Level] = field(default_factory=set)
     """Levels that could not be finished."""
@@ -180,6 +184,17 @@ class _Run:
             if personal:
                 personal.check(chunk)
 
+    def check_rows(self) -> None:
+        """Compare the audited tables with their events; what came before `since` is needed for it."""
+        if self.since or not self.usable >= {"change_events", "personal_values", "table_versions"}:
+            return
+        self.rows = RowsLevels(self.session, self.facts, self.findings, self.events.same_incarnation)
+        try:
+            self.rows.run(self.progress)
+        except Unreadable as error:
+            self._break_off("completeness", error)
+            self._break_off("replay", error)
+
     def _resolve(self) -> None:
         """What was found so far stands, also where the events could not be read to the end."""
         try:
@@ -228,6 +243,10 @@ class _Run:
         if self.signed:
             readable = not self.signed.unread and not self.broken_off & {"chain", "checkpoint"}
             verdicts["checkpoint"] = self._level(name, "checkpoint", known=sealed and readable)
+        if self.rows:
+            for level in _OF_ROWS:
+                doubt = self.rows.unknown[level] & {name, None}
+                verdicts[level] = self._level(name, level, known=not doubt)
         oldest = tally.oldest_unsealed
         return TenantReport(
             tenant_id=name,
@@ -237,6 +256,7 @@ class _Run:
             unsealed=tally.unsealed,
             oldest_unsealed_s=None if oldest is None else max(0.0, self.facts.now.timestamp() - oldest),
             erased=tally.erased,
+            not_covered=self.rows.not_covered[name] if self.rows else None,
             first_broken_block=self.findings.first_broken_block(name),
         )
 
