@@ -169,6 +169,29 @@ def test_a_trigger_that_is_off_or_gone_is_found(shop: Database) -> None:
     assert {("trigger-off", "public.item"), ("trigger-missing", "public.old")} <= kinds
 
 
+def test_a_function_that_was_replaced_and_put_back_is_told(shop: Database) -> None:
+    (definition,) = shop.execute("SELECT pg_get_functiondef('audit.tg_capture_1'::regproc)").fetchone() or ()
+    shop.execute(
+        "CREATE OR REPLACE FUNCTION audit.tg_capture_1() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NULL; END'"
+    )
+    shop.execute("UPDATE public.item SET price = 99 WHERE id = 2")
+    shop.execute(definition)
+    answer = run("--dsn", shop.dsn, "verify", "--all", "--json")
+    assert any("changed since the newest seal" in note["message"] for note in answer.json["notes"])
+    shop.execute("INSERT INTO public.item VALUES (8, 't1', 'n', 1)")
+    answer = verify(shop)
+    assert found(answer) == {(kind, "t0", "2") for kind in CHANGED}
+    assert any("no control event tells why" in note["message"] for note in answer.json["notes"])
+
+
+def test_changes_that_the_log_tells_of_are_no_note(shop: Database) -> None:
+    shop.execute("CREATE TABLE public.more (id integer PRIMARY KEY)")
+    enable(shop.dsn, "public.more")
+    answer = verify(shop)
+    assert not any("riggers or functions" in note["message"] for note in answer.json["notes"])
+
+
 def test_another_tenants_finding_is_not_ones_own(shop: Database) -> None:
     past_the_triggers(shop, "UPDATE public.item SET price = 99 WHERE id = 2")
     assert verify(shop, "--tenant", "t1").code == 0

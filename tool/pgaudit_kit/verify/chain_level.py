@@ -19,6 +19,7 @@ from pgaudit_kit.chain import (
     parse_header,
 )
 from pgaudit_kit.verify.findings import Findings
+from pgaudit_kit.verify.fingerprints import Fingerprints
 from pgaudit_kit.verify.log import Gap, MissingBlocks, unexplained
 from pgaudit_kit.verify.report import Finding
 from pgaudit_kit.verify.seals import Seals
@@ -90,6 +91,7 @@ class ChainLevel:
     heads_known: bool = True
     chains: dict[str, Chain] = field(default_factory=dict)
     seals: Seals = field(default_factory=Seals)
+    fingerprints: Fingerprints = field(default_factory=Fingerprints)
     chunks: dict[int, Span] = field(default_factory=dict)
     """Event id divided by CHUNK, and where in the log its blocks are."""
     false_columns: list[int] = field(default_factory=list)
@@ -122,6 +124,7 @@ class ChainLevel:
             self._judge(chain, block, header)
         if tenant_id == SYSTEM:
             sound = header is not None and block.block_hash == block_hash(block.header or "")
+            self.fingerprints.see(block, header)
             self.seal_sound = sound and not check_link(chain.link, block)
         self._see_seal(tenant_id, block, header)
         link = next_link(chain.link, block)

@@ -188,12 +188,30 @@ class _Run:
         """Compare the audited tables with their events; what came before `since` is needed for it."""
         if self.since or not self.usable >= {"change_events", "personal_values", "table_versions"}:
             return
+        standing = self.session.rows("standing")
+        if standing and standing[0].kind == "uninstalled":
+            self.findings.note("The kit was uninstalled: rows are not compared with their events any more.")
+            return
         self.rows = RowsLevels(self.session, self.facts, self.findings, self.events.same_incarnation)
         try:
+            with self.session.readable():
+                self._compare_fingerprints()
             self.rows.run(self.progress)
         except Unreadable as error:
             self._break_off("completeness", error)
             self._break_off("replay", error)
+
+    def _compare_fingerprints(self) -> None:
+        prints = self.chain.fingerprints
+        controls = [row.event_id for row in self.session.rows("controls")]
+        for change in prints.unexplained(controls):
+            self.findings.note(
+                f"Triggers or functions of the kit changed before block {change.block_number} of its chain,"
+                " and no control event tells why: an apply that renewed functions, or somebody else."
+            )
+        now = self.session.rows("fingerprint")[0].fingerprint
+        if self.events.same_incarnation and prints.newest not in (None, now):
+            self.findings.note("Triggers or functions of the kit have changed since the newest seal.")
 
     def _resolve(self) -> None:
         """What was found so far stands, also where the events could not be read to the end."""
