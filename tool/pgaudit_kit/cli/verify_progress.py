@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pgaudit_kit import verify
 from pgaudit_kit.cli.app import App
 
-TASKS = {"blocks": "Blocks", "events": "Events"}
+TASKS = {"blocks": "Blocks", "events": "Events", "tables": "Tables"}
 
 
 @contextmanager

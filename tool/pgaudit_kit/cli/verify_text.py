@@ -53,6 +53,12 @@ def not_established(report: Report) -> Iterator[str]:
     if missing:
         levels = " and ".join(missing)
         yield f"Not established: whether everything that happened was recorded ({levels}: not run)."
+    not_covered = sum(tenant.not_covered or 0 for tenant in report.tenants)
+    if not_covered:
+        yield (
+            f"Not established: how {not_covered:,} rows came to be as they are: they have no event, since"
+            " they were there before auditing began."
+        )
     if not _was_run(report, "checkpoint"):
         yield (
             "Not established: whether a superuser rewrote events, blocks and all hashes alike: without a"

@@ -46,7 +46,7 @@ class TenantReport:
     """One tenant's verdicts and numbers of events.
 
     `checked` are sealed events that are in the log and were compared with their hash; `sealed` is
-    what the blocks hold; `not_covered` is None as long as completeness is not checked.
+    what the blocks hold; `not_covered` are rows without any event, None where that was not looked at.
     """
 
     tenant_id: str

@@ -30,12 +30,14 @@ from pgaudit_kit.verify.report import (
     Verdict,
 )
 from pgaudit_kit.verify.resolve import Resolver
+from pgaudit_kit.verify.rows import RowsLevels
 from pgaudit_kit.verify.session import Session, Unreadable, snapshot
 from pgaudit_kit.verify.since import begin, tree_at
 from pgaudit_kit.verify.structure import check_structure
 from pgaudit_kit.verify.tiles import check_tiles
 
 _NEEDED = {"change_events", "blocks"}
+_OF_ROWS: tuple[Level, ...] = ("completeness", "replay")
 _PERSONAL = {"personal_values", "personal_keys"}
 
 
@@ -72,6 +74,7 @@ def verify(
         run.gather()
         run.check_chain()
         run.check_events()
+        run.check_rows()
         return run.report()
 
 
@@ -91,6 +94,7 @@ class _Run:
     facts: Facts = field(init=False)
     chain: ChainLevel = field(init=False)
     events: EventsLevel = field(init=False)
+    rows: RowsLevels | None = None
     with_events: set[str] = field(default_factory=set)
     broken_off: set[Level] = field(default_factory=set)
     """Levels that could not be finished."""
@@ -181,9 +185,15 @@ class _Run:
     def _check_config(self) -> None:
         try:
             with self.session.readable():
-                self.config.check(self.session, self.findings, same_incarnation=self.events.same_incarnation)
+                here = self.events.same_incarnation and not self._uninstalled()
+                self.config.check(self.session, self.findings, same_incarnation=here)
         except Unreadable as error:
             self._break_off("completeness", error)
+
+    def _uninstalled(self) -> bool:
+        """Whether the log's last word is that the kit was taken away, the data kept."""
+        standing = self.session.rows("standing")
+        return bool(standing) and standing[0].kind == "uninstalled"
 
     def _read_events(self) -> None:
         self.with_events = set() if self.since else self._tenants_with_events()
@@ -192,6 +202,20 @@ class _Run:
         for chunk in self.events.chunks(self.progress, total):
             if personal:
                 personal.check(chunk)
+
+    def check_rows(self) -> None:
+        """Compare the audited tables with their events; what came before `since` is needed for it."""
+        if self.since or not self.usable >= {"change_events", "personal_values", "table_versions"}:
+            return
+        if self._uninstalled():
+            self.findings.note("The kit was uninstalled: rows are not compared with their events any more.")
+            return
+        self.rows = RowsLevels(self.session, self.facts, self.findings, self.events.same_incarnation)
+        try:
+            self.rows.run(self.progress)
+        except Unreadable as error:
+            self._break_off("completeness", error)
+            self._break_off("replay", error)
 
     def _resolve(self) -> None:
         """What was found so far stands, also where the events could not be read to the end."""
@@ -241,6 +265,10 @@ class _Run:
         if self.signed:
             readable = not self.signed.unread and not self.broken_off & {"chain", "checkpoint"}
             verdicts["checkpoint"] = self._level(name, "checkpoint", known=sealed and readable)
+        if self.rows:
+            for level in _OF_ROWS:
+                doubt = self.rows.unknown[level] & {name, None}
+                verdicts[level] = self._level(name, level, known=not doubt)
         oldest = tally.oldest_unsealed
         return TenantReport(
             tenant_id=name,
@@ -250,6 +278,7 @@ class _Run:
             unsealed=tally.unsealed,
             oldest_unsealed_s=None if oldest is None else max(0.0, self.facts.now.timestamp() - oldest),
             erased=tally.erased,
+            not_covered=self.rows.not_covered[name] if self.rows else None,
             first_broken_block=self.findings.first_broken_block(name),
         )
 

@@ -13,12 +13,19 @@ from psycopg.rows import namedtuple_row
 from pgaudit_kit.db import Connection
 from pgaudit_kit.errors import Inconclusive
 from pgaudit_kit.render import Templates
+from pgaudit_kit.render.templates import Sql
 
 _BATCH = 32
 """Blocks fetched at a time; one holds up to 2.6 MB."""
 
 _SETTINGS = {
     "TimeZone": "UTC",
+    # images of rows as the log has them
+    "DateStyle": "ISO",
+    "IntervalStyle": "iso_8601",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_monetary": "C",
     "jit": "off",
     "work_mem": "64MB",  # ids and hashes of one chunk of events
     "constraint_exclusion": "off",  # a CHECK on a partition could run somebody's function at planning time
@@ -57,14 +64,20 @@ class Session:
             return cursor.execute(self._text(query), values or {}, prepare=False).fetchall()
 
     def stream(
-        self, query: str, values: Mapping[str, Any], *, batch: int = _BATCH, hash_join: bool = False
+        self,
+        query: str,
+        values: Mapping[str, Any],
+        *,
+        batch: int = _BATCH,
+        hash_join: bool = False,
+        parts: Mapping[str, str] | None = None,
     ) -> Iterator[Any]:
-        """The rows one after the other, a few at a time in memory."""
+        """The rows one after the other, a few at a time in memory; `parts` is SQL for the query."""
         self._set_hash_join(hash_join)
         name = f"pgaudit_kit_{query}"
         with self._conn.cursor(name, row_factory=namedtuple_row, scrollable=False) as cursor:
             cursor.itersize = batch
-            yield from cursor.execute(self._text(query), values, binary=True)
+            yield from cursor.execute(self._text(query, parts), values, binary=True)
 
     @contextlib.contextmanager
     def readable(self) -> Iterator[None]:
@@ -86,9 +99,13 @@ class Session:
             "SELECT pg_catalog.set_config('enable_nestloop', %s, true)", ("off" if wanted else "on",)
         )
 
-    def _text(self, query: str) -> str:
+    def _text(self, query: str, parts: Mapping[str, str] | None = None) -> str:
+        file = query if "/" in query else f"verify_{query}"
+        if parts:
+            return self._templates.render(
+                f"queries/{file}.sql", {name: Sql(text) for name, text in parts.items()}
+            )
         if query not in self._texts:
-            file = query if "/" in query else f"verify_{query}"
             self._texts[query] = self._templates.render(f"queries/{file}.sql")
         return self._texts[query]
 
