@@ -259,6 +259,13 @@ TAMPERINGS: dict[str, tuple[Callable[[Folder], object], set[str]]] = {
     "personal values dropped": (
         lambda f: f.put("personal.jsonl", []), {"personal-missing"},
     ),
+    "a personal key dropped": (
+        lambda f: f.edit("personal.jsonl", lambda x: x.pop(0)), {"personal-missing"},
+    ),
+    "an entry that stands twice": (
+        lambda f: f.edit("personal.jsonl", lambda x: x.__setitem__(0, b'{"event_id":1,' + x[0][1:])),
+        {"file-malformed"},
+    ),
     "the tenant's name": (
         lambda f: f.json("manifest.json", lambda x: x.update(tenant="other")),
         {"tenant-digest", "event-tenant"},

@@ -245,9 +245,16 @@ def number(text):
     return int(text)
 
 
+def unique(pairs):
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("an entry that stands twice")
+    return made
+
+
 def parse(data, kind):
     try:
-        value = json.loads(data, parse_int=number)
+        value = json.loads(data, parse_int=number, object_pairs_hook=unique)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return need(value, kind)
@@ -611,6 +618,11 @@ class Check:
             if event not in self.erasures:
                 message = "its personal values are not here, and no record says that they were erased"
                 self.add("personal-missing", message, None, event)
+        if self.personal is not None and self.counts["openings"] != self.openings:
+            message = (
+                f"{self.openings} personal values are here, manifest.json says {self.counts['openings']}"
+            )
+            self.add("personal-missing", message)
         if self.counts["events"] != self.events:
             message = f"{self.events} events are here, manifest.json says {self.counts['events']}"
             self.add("event-count", message)
