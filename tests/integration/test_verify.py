@@ -245,8 +245,8 @@ def test_a_personal_value_that_a_sealed_record_names_is_erased(log: Database) ->
         ("DROP TABLE audit.table_versions CASCADE", "table-missing"),
         ("DROP TABLE audit.personal_values CASCADE", "table-missing"),
         ("ALTER TABLE audit.seal_state ALTER log_size TYPE text", "table-altered"),
-        ("DROP VIEW audit.events, audit.chain, audit.sealed_events CASCADE; ALTER TABLE audit.blocks ALTER header TYPE varchar",
-         "table-altered"),
+        ("DROP VIEW audit.events, audit.chain, audit.sealed_events CASCADE;"
+         " ALTER TABLE audit.blocks ALTER header TYPE varchar", "table-altered"),
         ("DROP VIEW audit.events, audit.chain, audit.sealed_events CASCADE;"
          " ALTER TABLE audit.blocks ALTER block_number TYPE numeric", "table-altered"),
         ("DROP VIEW audit.events; ALTER TABLE audit.change_events DROP actor_id CASCADE", "table-altered"),
