@@ -19,7 +19,6 @@ EXPLAINING = (
     "child-detached",
     "child-dropped",
     "child-not-audited",
-    "incarnation",
     "installed",
     "kit-changed",
     "partition-attached",
