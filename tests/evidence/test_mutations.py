@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pgaudit_kit.evidence import check
@@ -71,15 +71,6 @@ def assert_answered(log: Log, original: Path, copy: Path, mutation: Mutation) ->
 
 
 @pytest.mark.any_server
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutation=mutations())
-def test_some_mutations(log: Log, original: Path, tmp_path: Path, mutation: Mutation) -> None:
-    assert_answered(log, original, tmp_path / "copy", mutation)
-
-
-@pytest.mark.any_server
-@pytest.mark.long
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(mutation=mutations())
-def test_ten_thousand_mutations(log: Log, original: Path, tmp_path: Path, mutation: Mutation) -> None:
+def test_mutations(log: Log, original: Path, tmp_path: Path, mutation: Mutation) -> None:
     assert_answered(log, original, tmp_path / "copy", mutation)
