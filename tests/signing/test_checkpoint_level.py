@@ -198,6 +198,12 @@ def test_cosignatures_of_the_policys_witnesses_count(signed: Signing) -> None:
     assert "checkpoint-stale" in kinds(check(signed, dated={"at": None}, **witnesses))
 
 
+def test_a_table_that_the_policy_expects_and_nobody_audits_is_found(signed: Signing) -> None:
+    assert check(signed, tables=("public.doc",)).verdict == "ok"
+    report = check(signed, tables=("public.doc", "public.payments"))
+    assert [(f.kind, f.table) for f in report.findings] == [("table-not-audited", "public.payments")]
+
+
 def test_a_token_of_an_authority_counts_for_the_time(signed: Signing) -> None:
     assert check(signed, dated={"token": b"x"}).proof.time == "timestamped"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pgaudit_kit.names import QualifiedName
 from pgaudit_kit.verify.facts import Facts
 from pgaudit_kit.verify.findings import Findings
 from pgaudit_kit.verify.report import Finding, Level, Progress
@@ -24,6 +25,8 @@ class RowsLevels:
     facts: Facts
     findings: Findings
     same_incarnation: bool
+    expected: Sequence[str] = ()
+    """Tables that must be audited, as the policy names them."""
     not_covered: Counter[str] = field(default_factory=Counter)
     unknown: dict[Level, set[str | None]] = field(
         default_factory=lambda: {"completeness": set(), "replay": set()}
@@ -34,6 +37,7 @@ class RowsLevels:
         """Judge every table that is audited now."""
         with self.session.readable():
             tables = audited_tables(self.session)
+        self._check_expected({table.name for table in tables})
         for done, table in enumerate(tables):
             progress("tables", done, len(tables))
             self._check_triggers(table)
@@ -43,6 +47,15 @@ class RowsLevels:
             except Unreadable as error:
                 self._give_up(table, error.message)
         progress("tables", len(tables), len(tables))
+
+    def _check_expected(self, audited: set[str]) -> None:
+        for text in self.expected:
+            name = QualifiedName.parse(text).display
+            if name not in audited:
+                message = "the policy says that the table is audited, and it is not"
+                self.findings.add(
+                    Finding(kind="table-not-audited", level="completeness", table=name, message=message)
+                )
 
     def _check_triggers(self, table: AuditedTable) -> None:
         row = table.row

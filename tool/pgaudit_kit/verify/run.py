@@ -210,7 +210,10 @@ class _Run:
         if self._uninstalled():
             self.findings.note("The kit was uninstalled: rows are not compared with their events any more.")
             return
-        self.rows = RowsLevels(self.session, self.facts, self.findings, self.events.same_incarnation)
+        expected = self.trust.policy.tables if self.trust else ()
+        self.rows = RowsLevels(
+            self.session, self.facts, self.findings, self.events.same_incarnation, expected
+        )
         try:
             self.rows.run(self.progress)
         except Unreadable as error:
