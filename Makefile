@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install --quiet
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 4
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -46,7 +46,7 @@ WHERE p.earlier_id IS NOT NULL AND p.earlier_epoch = p.epoch AND (
     -- an event between them may have told nothing of the columns
     AND NOT EXISTS (
         SELECT FROM entry AS b
-        WHERE b.key = p.key AND b.starts AND b.event_id > p.earlier_id AND b.event_id < p.event_id
+        WHERE b.key = p.key AND (b.starts OR b.ends) AND b.event_id > p.earlier_id AND b.event_id < p.event_id
     )
 GROUP BY p.tenant_id, p.key, p.event_id
 ORDER BY p.event_id

@@ -39,7 +39,7 @@ event AS (
 keyed AS (
     SELECT
         e.*,
-        CASE WHEN e.operation = 'U' AND NOT e.starts AND NOT e.ends AND e.new_values ?| %(key_columns)s::text[]
+        CASE WHEN e.operation = 'U' AND NOT e.ends AND e.new_values ?| %(key_columns)s::text[]
             THEN {{ new_key }} END AS new_key
     FROM event AS e
 ),

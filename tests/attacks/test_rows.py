@@ -172,7 +172,9 @@ def test_a_trigger_that_is_off_or_gone_is_found(shop: Database) -> None:
 def test_a_function_that_was_replaced_and_put_back_is_told(shop: Database) -> None:
     row = shop.execute("SELECT pg_get_functiondef('audit.tg_capture_1'::regproc)").fetchone()
     assert row is not None
-    assert verify(shop).code == 0
+    for key in (6, 7):  # the copy's own first event is sealed too
+        shop.execute("INSERT INTO public.item VALUES (%s, 't1', 'n', 1)", (key,))
+        assert verify(shop).code == 0
     shop.execute(
         "CREATE OR REPLACE FUNCTION audit.tg_capture_1() RETURNS trigger LANGUAGE plpgsql"
         " AS 'BEGIN RETURN NULL; END'"

@@ -388,9 +388,8 @@ def test_null_row_xmin_is_forged_where_the_table_is_not_bulk(kit_db: Database):
                 [operation, f"public.{table}"],
             )
         answer = run("--dsn", kit_db.dsn, "verify", "--all", "--json")
-        assert (answer.code, len(answer.json["findings"])) == ((1, 1) if forged else (0, 0)), (
-            table + operation
-        )
+        about_events = [one for one in answer.json["findings"] if one["level"] == "events"]
+        assert len(about_events) == (1 if forged else 0), table + operation
         kit_db.execute(b"SET session_replication_role = replica")
         kit_db.execute(b"ALTER TABLE audit.change_events DISABLE TRIGGER append_only_row")
         kit_db.execute(

@@ -161,7 +161,14 @@ def test_triggers_that_were_off_and_on_record_and_apply_puts_them_back_to_always
     answer = shop.kit("doctor", "--json", code=1).json
     (said,) = [check["findings"] for check in answer["checks"] if check["name"] == "triggers"]
     assert all("is not ALWAYS" in finding["message"] for finding in said)
-    judged(shop)
+    found = shop.kit("verify", "--all", "--json", code=1).json["findings"]
+    assert {one["kind"] for one in found} <= {"trigger-off", "config-changed"}
+    shop.kit("apply", "--yes")
+    assert shop.kit.plan() == []
+    seal_all(shop.service)
+    assert sealed_once(shop.service)
+    assert_sound(shop.service)
+    shop.kit("doctor")
 
 
 def test_a_dropped_table_leaves_its_events_and_a_new_one_is_not_it(shop: Shop) -> None:

@@ -235,8 +235,9 @@ def test_since_looks_at_what_came_after_and_counts_on_what_was_signed(signed: Si
     db = signed.db
     db.execute("ALTER TABLE audit.change_events DISABLE TRIGGER USER")
     db.execute("UPDATE audit.change_events SET actor_id = 'x' WHERE tenant_id = 'a'")
-    assert [f.kind for f in check(signed, since=8).findings] == ["event-changed"]
-    assert len(check(signed).findings) == 5
+    changed = [f for f in check(signed, since=8).findings if f.level == "events"]
+    assert [f.kind for f in changed] == ["event-changed"]
+    assert len([f for f in check(signed).findings if f.level == "events"]) == 5
 
 
 def test_since_needs_a_size_that_was_signed(signed: Signing) -> None:

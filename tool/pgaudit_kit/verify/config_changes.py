@@ -19,6 +19,7 @@ EXPLAINING = (
     "child-detached",
     "child-dropped",
     "child-not-audited",
+    "incarnation",
     "installed",
     "kit-changed",
     "partition-attached",
@@ -101,9 +102,10 @@ class ConfigChanges:
         newest = self.newest
         if newest is None or newest.fingerprint is None or not same_incarnation:
             return
-        if session.rows("fingerprint")[0].fingerprint != newest.fingerprint.hex() and not self._said(
-            session, newest.sealed_at
-        ):
+        (now,) = session.rows("fingerprint")
+        if now.fingerprint == newest.fingerprint.hex() or now.restored:
+            return
+        if not self._said(session, newest.sealed_at):
             findings.add(_finding(None, f"since the seal of {newest.sealed_at}"))
 
     def _said(self, session: Session, since: str) -> bool:
