@@ -18,7 +18,12 @@ from pgaudit_kit.policy import load_policy
 
 @click.group(name="evidence", cls=rich_click.RichGroup)
 def command() -> None:
-    """Proof of what is in a tenant's log, for people without access to the database."""
+    """Proof of what is in a tenant's log, for people without access to the database.
+
+    \b
+    Example:
+      pgaudit-kit evidence export --tenant acme evidence-acme
+    """  # noqa: D301
 
 
 @command.command(name="export")
