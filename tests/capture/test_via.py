@@ -13,6 +13,8 @@ from tests.kit import Kit, run
 from tests.sealing import seal_all
 from tests.servers import Database, connect
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 IN_MODES = (*MODES, "unguarded", "bulk", "bulk generic")
 ARTICLE = "CREATE TABLE public.article (id int PRIMARY KEY, tenant_id text, title text);"
 COMMENT = (

@@ -13,6 +13,8 @@ from tests.kit import Kit
 from tests.sealing import seal_all
 from tests.servers import Database, connect
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 IN_MODES = (*MODES, "unguarded")
 ARTICLE = "CREATE TABLE public.t (id int PRIMARY KEY, status text, title text, tenant text, mail text)"
 PUBLISHED = ("--when", "NEW.status <> 'draft'")

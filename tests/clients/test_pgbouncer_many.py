@@ -19,7 +19,7 @@ from tests.capture.helpers import enable, one
 from tests.clients.pooler import backends, pgbouncer, pooled
 from tests.servers import Database
 
-TRANSACTIONS = int(os.environ.get("PGAUDIT_KIT_TRANSACTIONS", "100000"))
+TRANSACTIONS = int(os.environ.get("PGAUDIT_KIT_TRANSACTIONS", "20000"))
 PROCESSES, CLIENTS, POOL = 2, 40, 4
 
 
@@ -125,6 +125,6 @@ def test_no_context_is_on_another_transactions_event(kit_db: Database) -> None:
 
 @pytest.mark.long
 @pytest.mark.any_server
-def test_nor_in_a_hundred_thousand_of_them(kit_db: Database) -> None:
+def test_nor_in_many_thousands_of_them(kit_db: Database) -> None:
     interleaved(kit_db, TRANSACTIONS)
     assert_each_has_its_own(kit_db)

@@ -23,6 +23,8 @@ from tests.evidence.conftest import ORIGIN, Log
 from tests.evidence.test_tampering import Folder
 from tests.kit import run
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 Copy = Callable[[str], Folder]
 
 

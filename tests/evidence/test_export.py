@@ -15,6 +15,8 @@ from tests.evidence.conftest import OTHER, Log
 from tests.kit import run
 from tests.sealing import one
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 
 def manifest(folder: Path) -> dict[str, Any]:
     made: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())

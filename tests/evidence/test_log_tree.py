@@ -14,6 +14,8 @@ from tests.sealing import one
 from tests.servers import Database
 from tests.signing.test_log_tree import BLOCKS, SIZES, leaves
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 __all__ = ["leaves"]  # a fixture
 
 

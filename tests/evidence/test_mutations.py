@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from pgaudit_kit.evidence import check
 from tests.evidence.conftest import Log
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 PROVED = ("events.jsonl", "blocks.jsonl")
 """Files of which no byte may differ in accepted evidence; others are asserted, or free in their spelling."""
 

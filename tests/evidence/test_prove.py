@@ -20,6 +20,8 @@ from tests.kit import Answer, run
 from tests.sealing import audited_table, one, seal, write
 from tests.servers import Database, connect
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 
 def some_event(log: Log, tenant: str = "acme") -> int:
     query = "SELECT event_id FROM audit.events WHERE tenant_id = %s AND block_number = 2 ORDER BY 1 LIMIT 1"

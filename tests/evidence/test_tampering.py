@@ -18,6 +18,8 @@ from pgaudit_kit.note import Note, SigningKey, checkpoint_text, parse_checkpoint
 from pgaudit_kit.signing import read_key
 from tests.evidence.conftest import ORIGIN, OTHER, Log
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 
 @pytest.fixture(scope="module")
 def whole(log: Log) -> Path:

@@ -17,6 +17,8 @@ from tests.sealing import one, seal, seal_all, sealed_once
 from tests.signing.conftest import ORIGIN, Signing
 from tests.signing.killed_worker import STEPS
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 ROOT = Path(__file__).parents[2]
 WRITERS = 3
 
