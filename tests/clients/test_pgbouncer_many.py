@@ -1,6 +1,6 @@
-"""100,000 interleaved transactions through one small pool: no event has a context that is not its own.
+"""Thousands of interleaved transactions through one small pool: no event has a context that is not its own.
 
-PGAUDIT_KIT_TRANSACTIONS says how many (100,000).
+PGAUDIT_KIT_TRANSACTIONS says how many (20,000; the bar is 100,000).
 """
 
 from __future__ import annotations
