@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.capture.helpers import Event, events, one, parse
-from tests.kit import Kit
+from tests.kit import run
 from tests.restore.programs import call
 from tests.sealing import seal_all, sealed_once
 from tests.servers import Database
@@ -42,10 +42,13 @@ def worker(dsn: str) -> Iterator[None]:
 
 
 def assert_verified(db: Database) -> None:
-    """Nothing is left unsealed, everything is sealed once, and `verify` says yes."""
+    """Nothing is left unsealed, everything is sealed once, and `verify` finds nothing."""
     seal_all(db)
     assert sealed_once(db)
-    Kit(db.dsn)("verify", "--all")
+    answer = run("--dsn", db.dsn, "verify", "--all", "--json")
+    # without a baseline, a row that was updated to what it was may have been written past the triggers
+    assert answer.code in (0, 4) and answer.json["findings"] == [], answer.out
+    assert {one["levels"]["events"] for one in answer.json["tenants"]} == {"ok"}
 
 
 def psql(db: Database, *arguments: str, code: int | None = 0) -> str:
