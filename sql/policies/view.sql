@@ -6,14 +6,13 @@
 -- requires: tables/tenant_readers.sql
 -- purpose:  the reading views show a tenant's log to those who may read it, every log to auditors
 -- In a view's policy current_user is whoever reads; both subqueries run once for a query. A role that was
--- dropped since is left out by the join: asking about it would be an error for every reader.
+-- dropped since is left out by the join: asking about it would be an error for every reader. What the setting
+-- says is named as stored_tenant() names it, so that it never is the kit's own log; unset it is nobody's.
 DROP POLICY IF EXISTS blocks_select_view ON {{ audit }}.blocks;
 CREATE POLICY blocks_select_view ON {{ audit }}.blocks
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY(ARRAY(
-        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
-        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+        {% with who = sql('current_user') %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -21,9 +20,7 @@ DROP POLICY IF EXISTS chain_heads_select_view ON {{ audit }}.chain_heads;
 CREATE POLICY chain_heads_select_view ON {{ audit }}.chain_heads
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY(ARRAY(
-        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
-        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+        {% with who = sql('current_user') %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -31,9 +28,7 @@ DROP POLICY IF EXISTS change_events_select_view ON {{ audit }}.change_events;
 CREATE POLICY change_events_select_view ON {{ audit }}.change_events
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY(ARRAY(
-        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
-        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+        {% with who = sql('current_user') %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -41,9 +36,7 @@ DROP POLICY IF EXISTS personal_keys_select_view ON {{ audit }}.personal_keys;
 CREATE POLICY personal_keys_select_view ON {{ audit }}.personal_keys
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY(ARRAY(
-        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
-        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+        {% with who = sql('current_user') %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );
@@ -51,9 +44,7 @@ DROP POLICY IF EXISTS personal_values_select_view ON {{ audit }}.personal_values
 CREATE POLICY personal_values_select_view ON {{ audit }}.personal_values
 FOR SELECT TO {{ view }} USING (
     tenant_id = ANY(ARRAY(
-        SELECT r.tenant_id FROM {{ audit }}.tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
-        WHERE pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+        {% with who = sql('current_user') %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, {{ auditor_literal }}, 'usage'))
 );

@@ -1,5 +1,5 @@
 -- object:   view audit.events
--- requires: tables/change_events.sql, functions/to_inet.sql, functions/to_text_array.sql, policies/view.sql
+-- requires: tables/change_events.sql, functions/to_inet.sql, functions/to_text_array.sql, functions/note_read.sql, policies/view.sql
 -- purpose:  the log as people read it: names and words, typed context, personal values, and the seal
 -- Columns that a query does not use cost nothing: all that is looked up stands in subqueries of its own.
 CREATE OR REPLACE VIEW {{ audit }}.events AS
@@ -109,8 +109,11 @@ SELECT
             AND e.event_id = ANY(b.event_ids)
         ORDER BY b.last_event_id
         LIMIT 1
-    ) AS event_hash
-FROM {{ audit }}.change_events AS e;
+    ) AS event_hash,
+    e.record_key AS stored_key
+FROM {{ audit }}.change_events AS e
+-- a subquery that needs no row runs once a query, before the first row is read
+WHERE (SELECT {{ audit }}.note_read(current_user));
 ALTER VIEW {{ audit }}.events OWNER TO {{ view }};
 REVOKE ALL ON {{ audit }}.events FROM PUBLIC;
 GRANT SELECT ON {{ audit }}.events TO {{ reader }}, {{ auditor }};

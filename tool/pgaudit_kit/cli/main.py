@@ -33,6 +33,7 @@ COMMANDS: tuple[str, ...] = (
     "seal",
     "run",
     "verify",
+    "tenant",
     "key",
     "checkpoint",
     "anchor",
@@ -47,7 +48,7 @@ COMMANDS: tuple[str, ...] = (
 )
 """The commands in the order of the help. Each is `command` in the module of its name in this folder;
 the order, as they come: init, install, plan, apply, enable, disable, status, doctor, seal, run, verify,
-key, checkpoint, anchor, witness, evidence, prove, tiles, bench, server, demo, uninstall."""
+tenant, key, checkpoint, anchor, witness, evidence, prove, tiles, bench, server, demo, uninstall."""
 
 BROKEN_PIPE = 141
 """What a shell reports for a program that SIGPIPE ended: nobody was left to read the answer."""

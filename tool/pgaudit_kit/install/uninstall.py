@@ -21,6 +21,8 @@ from pgaudit_kit.timeouts import Timeouts
 _WHY = "the kit is uninstalled"
 _GUARDS = frozenset({"tg_append_only"})
 """Functions that stay with the data: what is kept is kept append-only."""
+_RECORDERS = frozenset({"record_reader_row", "record_reader_truncate"})
+"""Triggers on the kit's own tables that write to the log, which nobody does any more."""
 
 
 def uninstall_plan(conn: Connection, schema: str, *, drop_data: bool) -> Plan:
@@ -83,11 +85,12 @@ def _said(schema: str) -> Change:
 
 
 def _stop(installation: Installation, schema: str) -> list[Change]:
-    """Event triggers, then the triggers on audited tables."""
+    """Event triggers, then the triggers on audited tables, and the kit's own that write to the log."""
     items = [
         item
         for item in installation.objects
         if item.id.kind == "event trigger"
+        or item.id.name in _RECORDERS
         or (item.id.kind == "trigger" and item.id.parent is not None and item.id.parent.schema != schema)
     ]
     return drop_changes(items, frozenset(), schema, why=_WHY)

@@ -1,0 +1,60 @@
+-- object:   function audit.note_read(name)
+-- object:   function audit.note_reading(name, text, jsonb, bigint)
+-- requires: functions/record_control.sql, tables/tenant_readers.sql
+-- purpose:  reading the log leaves a trace in it, and in the server's log, which no rollback takes back
+-- Whoever reads has to be able to call them, and so can write lies about others into the detail; db_user and
+-- role in the event's context are the server's own words. Superusers are left out: their reads are pgaudit's.
+CREATE OR REPLACE FUNCTION {{ audit }}.note_reading(p_reader name, p_function text, p_filter jsonb, p_rows bigint)
+RETURNS boolean
+LANGUAGE plpgsql
+SECURITY DEFINER -- readers have no right on the log
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $fn$
+DECLARE
+    v_query text := left(current_query(), 8000);
+    v_detail jsonb;
+BEGIN
+    IF coalesce((SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = p_reader), false) THEN
+        RETURN true;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = p_reader) THEN
+        RAISE EXCEPTION 'there is no role %', p_reader USING ERRCODE = 'undefined_object';
+    END IF;
+    v_detail := jsonb_strip_nulls(jsonb_build_object(
+        'reader', p_reader,
+        'auditor', pg_has_role(p_reader, {{ auditor_literal }}, 'usage'),
+        'tenants', (
+            SELECT coalesce(jsonb_agg(DISTINCT t.tenant_id), '[]')
+            FROM (
+                {% with who = sql('p_reader') %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
+            ) AS t (tenant_id)
+        ),
+        'function', p_function,
+        'filter', p_filter,
+        'rows', p_rows,
+        'query', v_query
+    ));
+    RAISE LOG 'pgaudit-kit: audit log read by %, session user %: %', p_reader, session_user, v_detail;
+    IF current_setting('transaction_read_only') = 'off' THEN
+        PERFORM {{ audit }}.record_control('log-read', v_detail);
+    END IF;
+    RETURN true;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.note_read(p_reader name)
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+SECURITY DEFINER -- so that readers need not be able to call more
+SET search_path = pg_catalog, pg_temp
+SET row_security = on
+AS $fn$
+    SELECT {{ audit }}.note_reading(p_reader, NULL, NULL, NULL)
+$fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.note_reading(name, text, jsonb, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.note_read(name) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {{ audit }}.note_reading(name, text, jsonb, bigint) TO {{ reader }}, {{ auditor }};
+GRANT EXECUTE ON FUNCTION {{ audit }}.note_read(name) TO {{ reader }}, {{ auditor }};
+COMMENT ON FUNCTION {{ audit }}.note_reading(name, text, jsonb, bigint) IS 'Records that a reading function was called; always true.';
+COMMENT ON FUNCTION {{ audit }}.note_read(name) IS 'Records that the view events was read, once for each reference in a query; always true.';
