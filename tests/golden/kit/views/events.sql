@@ -105,8 +105,11 @@ SELECT
             AND e.event_id = ANY(b.event_ids)
         ORDER BY b.last_event_id
         LIMIT 1
-    ) AS event_hash
-FROM "audit".change_events AS e;
+    ) AS event_hash,
+    e.record_key AS stored_key
+FROM "audit".change_events AS e
+-- a subquery that needs no row runs once a query, before the first row is read
+WHERE (SELECT "audit".note_read(current_user));
 ALTER VIEW "audit".events OWNER TO "pgaudit_kit_view";
 REVOKE ALL ON "audit".events FROM PUBLIC;
 GRANT SELECT ON "audit".events TO "pgaudit_kit_reader", "pgaudit_kit_auditor";
