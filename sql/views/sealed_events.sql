@@ -1,5 +1,5 @@
 -- object:   view audit.sealed_events
--- requires: functions/event_line.sql, tables/blocks.sql, tables/checkpoints.sql, policies/view.sql, policies/view_registry.sql
+-- requires: functions/event_line.sql, functions/note_read.sql, tables/blocks.sql, tables/checkpoints.sql, policies/view.sql, policies/view_registry.sql
 -- purpose:  what a receipt is made of: each sealed event's line, its block, and the newest checkpoint over it
 CREATE OR REPLACE VIEW {{ audit }}.sealed_events AS
 SELECT
@@ -28,7 +28,8 @@ LEFT JOIN LATERAL (
     WHERE p.size > b.log_index AND p.note IS NOT NULL AND p.published_at IS NOT NULL
     ORDER BY p.prepared_at DESC, p.size DESC
     LIMIT 1
-) AS c ON true;
+) AS c ON true
+WHERE (SELECT {{ audit }}.note_read(current_user)); -- a line holds all that an event does
 ALTER VIEW {{ audit }}.sealed_events OWNER TO {{ view }};
 REVOKE ALL ON {{ audit }}.sealed_events FROM PUBLIC;
 GRANT SELECT ON {{ audit }}.sealed_events TO {{ reader }}, {{ auditor }};

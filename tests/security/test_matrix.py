@@ -14,10 +14,10 @@ from tests.sealing import audited_table, one, seal_all, write
 from tests.servers import Database, connect
 
 TABLE_VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-VIEWS = {"events", "chain", "readable_tenants"}
+VIEWS = {"events", "chain", "sealed_events", "readable_tenants"}
 PROOFS = {"log_root", "log_consistency", "log_inclusion"}
 READING = PROOFS | {"note_read", "note_reading", "reading_table", "history", "as_of", "page", "event_line",
-                    "stored_tenant", "to_inet", "to_text_array", "receipt"}  # fmt: skip
+                    "stored_tenant", "to_inet", "to_text_array", "receipt", "block_inclusion"}  # fmt: skip
 SIGNING = PROOFS | {"log_entries", "store_log_tiles", "newest_checkpoint", "prepare_checkpoint",
                     "publish_checkpoint", "record_signing"}  # fmt: skip
 

@@ -67,6 +67,7 @@ def test_an_auditors_read_is_recorded_and_a_superusers_is_not(kit_db: Database, 
     [
         ("SELECT * FROM audit.events", 1),
         ("SELECT FROM audit.events WHERE event_id < 0", 1),
+        ("SELECT line FROM audit.sealed_events", 1),
         ("SELECT FROM generate_series(1, 100) AS i, LATERAL (SELECT FROM audit.events LIMIT i) AS e", 1),
         ("SELECT FROM generate_series(1, 9) AS i WHERE i < (SELECT count(*) FROM audit.events)", 1),
         (
@@ -184,3 +185,20 @@ def test_an_auditors_page_has_every_tenant(kit_db: Database, auditor: str) -> No
     with connect(kit_db, auditor) as conn:
         rows = conn.execute("SELECT DISTINCT tenant_id FROM audit.page(page_size => 1000)").fetchall()
     assert {tenant for (tenant,) in rows} >= {"a", "b", "c", "_system"}
+
+
+def test_status_tells_who_read_whose_log(kit: Kit, kit_db: Database, reader: str, auditor: str) -> None:
+    assert kit("status", "--access", "--json").json["access"] == []
+    assert "Nobody read" in kit("status", "--access").out
+    for role in (reader, reader, auditor):
+        with connect(kit_db, role) as conn:
+            conn.execute("SELECT event_id FROM audit.events LIMIT 1")
+    told = kit("status", "--access", "--json").json["access"]
+    assert [(row["reader"], row["auditor"], row["tenants"], row["reads"]) for row in told] == [
+        (auditor, True, [], 1),
+        (reader, False, ["a", "c"], 2),
+    ]
+    assert told[0]["last_query"] == "SELECT event_id FROM audit.events LIMIT 1"
+    text = kit("status", "--access").out
+    assert f"{reader}  reads a, c  events  2 times" in text
+    assert f"{auditor}  reads every tenant" in text

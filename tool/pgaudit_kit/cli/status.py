@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pgaudit_kit.cli.access_text import access_option, access_text, read_access
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
 from pgaudit_kit.cli.planning import configured, require_installed
@@ -23,9 +24,10 @@ from pgaudit_kit.scheduler import FoundJob
 
 
 @click.command(name="status")
+@access_option
 @output_options
 @pass_app
-def command(app: App) -> None:
+def command(app: App, access: bool) -> None:
     """Show what is audited, how far it is sealed, and how large the log is.
 
     Reads estimates and no more than a day of the log; needs a member of pgaudit_kit_owner, and works on
@@ -35,10 +37,16 @@ def command(app: App) -> None:
     Example:
       pgaudit-kit status
       pgaudit-kit status --json
+      pgaudit-kit status --access
     """  # noqa: D301
     with app.connect(read_only=True) as conn:
         require_installed(app, conn)
-        status = read_status(Source(conn, Templates(app.schema)))
+        source = Source(conn, Templates(app.schema))
+        if access:
+            reads = read_access(source)
+            app.out.emit({"access": reads}, access_text(reads))
+            return
+        status = read_status(source)
         drift = _drift(app, conn)
     app.out.emit({**status.facts(), "drift": drift}, _text(status, drift))
 

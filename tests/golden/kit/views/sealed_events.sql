@@ -25,7 +25,8 @@ LEFT JOIN LATERAL (
     WHERE p.size > b.log_index AND p.note IS NOT NULL AND p.published_at IS NOT NULL
     ORDER BY p.prepared_at DESC, p.size DESC
     LIMIT 1
-) AS c ON true;
+) AS c ON true
+WHERE (SELECT "audit".note_read(current_user)); -- a line holds all that an event does
 ALTER VIEW "audit".sealed_events OWNER TO "pgaudit_kit_view";
 REVOKE ALL ON "audit".sealed_events FROM PUBLIC;
 GRANT SELECT ON "audit".sealed_events TO "pgaudit_kit_reader", "pgaudit_kit_auditor";
