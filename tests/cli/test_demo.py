@@ -137,7 +137,11 @@ def test_the_figures_agree_with_the_database(folder: Path) -> None:
 
 def events_by_tenant(server: Server) -> dict[str, int]:
     with psycopg.connect(server.dsn()) as conn:
-        query = "SELECT tenant_id, count(*) FROM audit.change_events GROUP BY tenant_id"
+        # what it reads after it has shown the figures leaves traces
+        query = (
+            "SELECT tenant_id, count(*) FROM audit.change_events"
+            " WHERE new_values ->> 'kind' IS DISTINCT FROM 'log-read' GROUP BY tenant_id"
+        )
         return {tenant: number for tenant, number in conn.execute(query)}
 
 
