@@ -1,7 +1,7 @@
 -- object:   function audit.register_table
 -- object:   function audit.unregister_table
 -- object:   function audit.change_setting
--- requires: functions/record_table_version.sql, functions/trigger_state.sql, functions/current_descendants.sql, functions/grant_to_owners.sql, tables/settings.sql
+-- requires: functions/record_table_version.sql, functions/trigger_state.sql, functions/current_descendants.sql, functions/grant_to_owners.sql, functions/has_storage.sql, tables/settings.sql
 -- purpose:  what the configuration says enters the registry, and the log says that it did
 CREATE OR REPLACE FUNCTION {{ audit }}.register_table(
     p_table_id integer,
@@ -71,7 +71,12 @@ BEGIN
             SELECT jsonb_build_object(
                 'table', format('%I.%I', v.schema_name, v.table_name), 'columns', v.columns,
                 'key', v.key_columns, 'declaration', p_declaration
-            )
+            ) || CASE WHEN v_before.enabled THEN '{}' ELSE jsonb_build_object(
+                -- so each of its rows will have an event; sizes tell it without reading
+                'empty', NOT {{ audit }}.has_storage(p_relation) AND (
+                    SELECT c.relkind = 'p' OR pg_relation_size(c.oid) = 0 FROM pg_class AS c WHERE c.oid = p_relation
+                )
+            ) END
             FROM {{ audit }}.table_versions AS v
             WHERE v.table_id = p_table_id AND v.table_version = p_table_version
         ), p_table_id

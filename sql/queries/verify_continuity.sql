@@ -1,6 +1,6 @@
 -- object:   (query)
 -- purpose:  events of one table whose image before is not the one after the event before it on the same row
-WITH {% include 'snippets/verify_entries.sql' %}
+WITH RECURSIVE {% include 'snippets/verify_entries.sql' %}
 ,
 
 piece AS (
@@ -17,7 +17,22 @@ piece AS (
     FROM entry AS e
     INNER JOIN comparable AS v ON v.table_version = e.table_version
     CROSS JOIN LATERAL jsonb_object_keys(coalesce(e.after, e.before)) AS c (name)
-    WHERE c.name = ANY (v.names)
+    WHERE c.name = ANY (v.firm)
+    UNION ALL
+    SELECT
+        e.key,
+        c.name,
+        e.event_id,
+        'U',
+        e.tenant_id,
+        true,
+        NULL,
+        e.image -> c.name,
+        width_bucket(e.event_id, %(turns)s::bigint[])
+    FROM carried AS e
+    INNER JOIN comparable AS v ON v.table_version = e.table_version
+    CROSS JOIN LATERAL jsonb_object_keys(e.image) AS c (name)
+    WHERE c.name = ANY (v.firm)
 ),
 
 pair AS (

@@ -1,6 +1,6 @@
 -- object:   (query)
 -- purpose:  rows of one table that its events do not give: the newest images against the table, each way
-WITH {% include 'snippets/verify_entries.sql' %}
+WITH RECURSIVE {% include 'snippets/verify_entries.sql' %}
 ,
 
 state AS MATERIALIZED (
@@ -22,17 +22,29 @@ state AS MATERIALIZED (
 ),
 
 newest AS (
-    SELECT DISTINCT ON (e.key, c.name) e.key, c.name, e.after -> c.name AS value
-    FROM entry AS e
+    SELECT DISTINCT ON (e.key, c.name)
+        e.key,
+        c.name,
+        e.image -> c.name AS value,
+        -- what an older definition wrote may look otherwise now
+        e.event_id > %(rewritten)s AND c.name = ANY (v.firm) AS firm
+    FROM (
+        SELECT n.key, n.event_id, n.table_version, n.after AS image FROM entry AS n
+        UNION ALL
+        SELECT n.key, n.event_id, n.table_version, n.image FROM carried AS n
+    ) AS e
     INNER JOIN state AS s ON s.key = e.key AND NOT s.ends AND e.event_id >= coalesce(s.start_at, 0)
     INNER JOIN comparable AS v ON v.table_version = e.table_version
-    CROSS JOIN LATERAL jsonb_object_keys(e.after) AS c (name)
-    WHERE e.event_id > %(rewritten)s AND c.name = ANY (v.names)
+    CROSS JOIN LATERAL jsonb_object_keys(e.image) AS c (name)
+    WHERE c.name = ANY (v.names)
     ORDER BY e.key, c.name, e.event_id DESC
 ),
 
 image AS (
-    SELECT n.key, jsonb_object_agg(n.name, n.value) AS value
+    SELECT
+        n.key,
+        jsonb_object_agg(n.name, n.value) FILTER (WHERE n.firm) AS value,
+        jsonb_object_agg(n.name, n.value) FILTER (WHERE NOT n.firm) AS earlier
     FROM newest AS n
     WHERE NOT (jsonb_typeof(n.value) = 'object' AND n.value ? '~sha256')
     GROUP BY n.key
@@ -82,6 +94,11 @@ judged AS (
             WHEN EXISTS (
                 SELECT FROM jsonb_each_text(i.value) AS j WHERE l.image ->> j.key IS DISTINCT FROM j.value
             ) THEN 'differs'
+            WHEN EXISTS (
+                SELECT FROM jsonb_each(i.earlier) AS j
+                WHERE l.image -> j.key IS DISTINCT FROM j.value
+                    AND l.image ->> j.key IS DISTINCT FROM i.earlier ->> j.key
+            ) THEN 'uncertain'
         END AS kind,
         i.value AS value,
         l.image
@@ -93,7 +110,7 @@ judged AS (
 SELECT
     j.kind,
     j.tenant_id,
-    CASE WHEN j.kind NOT IN ('not-covered', 'doubtful') THEN j.key END AS key,
+    CASE WHEN j.kind NOT IN ('not-covered', 'doubtful', 'uncertain') THEN j.key END AS key,
     j.event_id,
     j.same_version,
     (
@@ -103,9 +120,9 @@ SELECT
     ) AS columns,
     1::bigint AS rows
 FROM judged AS j
-WHERE j.kind NOT IN ('not-covered', 'doubtful')
+WHERE j.kind NOT IN ('not-covered', 'doubtful', 'uncertain')
 UNION ALL
 SELECT j.kind, j.tenant_id, NULL, NULL, NULL, NULL, count(*)
 FROM judged AS j
-WHERE j.kind IN ('not-covered', 'doubtful')
+WHERE j.kind IN ('not-covered', 'doubtful', 'uncertain')
 GROUP BY j.kind, j.tenant_id

@@ -31,6 +31,17 @@ SELECT
         WHEN NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
             THEN 'this role may not read it'
         WHEN row_security_active(c.oid) THEN 'row security may hide rows from this role'
+        WHEN NOT EXISTS (
+            SELECT FROM pg_index AS i
+            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+                AND i.indpred IS NULL AND i.indexprs IS NULL
+                AND NOT EXISTS (
+                    SELECT FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+                    LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
+                    WHERE k.place <= i.indnkeyatts
+                        AND NOT (a.attname::text = ANY (v.key_columns) AND a.attnotnull)
+                )
+        ) THEN 'its key is not unique at every moment: no constraint says so'
         ELSE (
 {% with relation = sql('c.oid') %}{% include 'snippets/evaluated_functions.sql' %}{% endwith %}
 
@@ -55,17 +66,6 @@ SELECT
         WHEN t.declaration ? 'when' OR NOT t.declaration -> 'operations' @> '["insert", "update", "delete"]'
             THEN 'not all of its changes are recorded, as it was declared'
         WHEN t.key_attnums && t.personal_attnums THEN 'its key is personal, and kept apart'
-        WHEN NOT EXISTS (
-            SELECT FROM pg_index AS i
-            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-                AND i.indpred IS NULL AND i.indexprs IS NULL
-                AND NOT EXISTS (
-                    SELECT FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
-                    LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
-                    WHERE k.place <= i.indnkeyatts
-                        AND NOT (a.attname::text = ANY (v.key_columns) AND a.attnotnull)
-                )
-        ) THEN 'its key is not unique at every moment: no constraint says so'
     END AS incomparable,
     (
         SELECT count(*) FROM pg_trigger AS g

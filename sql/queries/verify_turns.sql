@@ -11,7 +11,7 @@ SELECT
         WHEN e.new_values ->> 'kind' = 'partition-attached' THEN 'joined'
         ELSE 'rewritten'
     END AS turn,
-    EXISTS (
+    e.new_values @> '{"empty": true}' OR EXISTS (
         SELECT FROM {{ audit }}.change_events AS b
         WHERE b.transaction_id = e.transaction_id AND b.table_id = e.table_id AND b.operation = 'B'
     ) AS baseline

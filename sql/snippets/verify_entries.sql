@@ -1,12 +1,16 @@
 -- What each event says of a key: an update that changes the key ends one and begins another, of which it
--- tells the changed columns alone.
+-- tells the changed columns alone; the others are carried over from what the events on the old key say.
+-- `firm` are the columns that had the type then that they have now.
 comparable AS MATERIALIZED (
-    SELECT v.table_version, array_agg(c.name) AS names
+    SELECT
+        v.table_version,
+        array_agg(c.name) AS names,
+        coalesce(array_agg(c.name) FILTER (WHERE n.type = c.type), '{}') AS firm
     FROM {{ audit }}.table_versions AS v
     CROSS JOIN LATERAL jsonb_to_recordset(v.columns) AS c (attnum integer, name text, type text, recorded text)
     INNER JOIN jsonb_to_recordset(%(recorded_columns)s::jsonb)
         AS n (attnum integer, name text, type text, recorded text)
-        ON n.attnum = c.attnum AND n.name = c.name AND n.type = c.type
+        ON n.attnum = c.attnum AND n.name = c.name
     WHERE v.table_id = %(table_id)s AND c.recorded IN ('yes', 'personal') AND n.recorded IN ('yes', 'personal')
         AND c.name = ANY (%(present)s::text[])
     GROUP BY v.table_version
@@ -55,13 +59,77 @@ entry AS MATERIALIZED (
         k.starts OR (k.blank AND NOT k.ends) AS starts,
         k.ends OR k.new_key <> k.record_key IS TRUE AS ends,
         CASE WHEN NOT k.starts THEN k.old_values END AS before,
-        CASE WHEN NOT (k.ends OR k.new_key <> k.record_key IS TRUE) THEN k.new_values END AS after
+        CASE WHEN NOT (k.ends OR k.new_key <> k.record_key IS TRUE) THEN k.new_values END AS after,
+        NULL::text AS old_key
     FROM keyed AS k
     UNION ALL
     SELECT
         CASE WHEN octet_length(k.new_key) > 1000
             THEN 'sha256:' || encode(sha256(convert_to(k.new_key, 'UTF8')), 'hex') ELSE k.new_key END,
-        k.event_id, k.operation, k.tenant_id, k.table_version, k.row_xmin, true, false, NULL::jsonb, k.new_values
+        k.event_id, k.operation, k.tenant_id, k.table_version, k.row_xmin, true, false, NULL::jsonb, k.new_values,
+        k.record_key
     FROM keyed AS k
     WHERE k.new_key <> k.record_key
+),
+
+stay AS MATERIALIZED (
+    SELECT
+        e.key,
+        e.event_id,
+        e.table_version,
+        e.after,
+        width_bucket(e.event_id, %(turns)s::bigint[]) AS epoch,
+        coalesce(max(e.event_id) FILTER (WHERE e.starts) OVER (PARTITION BY e.key ORDER BY e.event_id), 0) AS start_at
+    FROM entry AS e
+    WHERE e.key IN (SELECT m.old_key FROM entry AS m WHERE m.old_key IS NOT NULL)
+),
+
+move AS MATERIALIZED (
+    SELECT m.key, m.event_id, m.table_version, m.tenant_id, m.after, s.key AS old_key, s.start_at, s.epoch
+    FROM entry AS m
+    INNER JOIN stay AS s ON s.key = m.old_key AND s.event_id = m.event_id
+    WHERE m.old_key IS NOT NULL
+),
+
+stated AS MATERIALIZED (
+    SELECT w.key, w.event_id, jsonb_object_agg(w.name, w.value) AS image
+    FROM (
+        SELECT DISTINCT ON (m.key, m.event_id, c.name) m.key, m.event_id, c.name, s.after -> c.name AS value
+        FROM move AS m
+        INNER JOIN stay AS s
+            ON s.key = m.old_key AND s.start_at = m.start_at AND s.event_id < m.event_id AND s.epoch = m.epoch
+        INNER JOIN comparable AS v ON v.table_version = s.table_version
+        CROSS JOIN LATERAL jsonb_object_keys(s.after) AS c (name)
+        WHERE c.name = ANY (v.firm)
+        ORDER BY m.key, m.event_id, c.name, s.event_id DESC
+    ) AS w
+    GROUP BY w.key, w.event_id
+),
+
+trail AS (
+    SELECT m.key, m.event_id, m.epoch, coalesce(s.image, '{}') AS image
+    FROM move AS m
+    LEFT JOIN stated AS s ON s.key = m.key AND s.event_id = m.event_id
+    WHERE NOT EXISTS (SELECT FROM move AS p WHERE p.key = m.old_key AND p.event_id = m.start_at)
+    UNION ALL
+    SELECT
+        m.key,
+        m.event_id,
+        m.epoch,
+        CASE WHEN t.epoch = m.epoch THEN t.image ELSE '{}' END || coalesce((
+            SELECT s.image FROM stated AS s WHERE s.key = m.key AND s.event_id = m.event_id
+        ), '{}')
+    FROM trail AS t
+    INNER JOIN move AS m ON m.old_key = t.key AND m.start_at = t.event_id
+),
+
+carried AS MATERIALIZED (
+    SELECT
+        m.key,
+        m.event_id,
+        m.tenant_id,
+        m.table_version,
+        t.image - ARRAY(SELECT jsonb_object_keys(m.after)) AS image
+    FROM move AS m
+    INNER JOIN trail AS t ON t.key = m.key AND t.event_id = m.event_id
 )

@@ -69,11 +69,11 @@ class RowsLevels:
 
     def _judge(self, table: AuditedTable) -> None:
         row = table.row
-        if row.unreadable or row.incomparable:
-            if row.unreadable:
-                self._give_up(table, row.unreadable)
-            else:
-                self.findings.note(f"{table.name} was not compared with its events: {row.incomparable}.")
+        if row.incomparable:
+            self.findings.note(f"{table.name} was not compared with its events: {row.incomparable}.")
+            return
+        if row.unreadable:
+            self._give_up(table, row.unreadable)
             return
         values = {
             **table.values(),
@@ -90,7 +90,7 @@ class RowsLevels:
 
     def _rows(self, table: AuditedTable, values: dict[str, Any], parts: dict[str, str]) -> Iterator[Finding]:
         for row in self.session.stream("rows", values, parts=parts, batch=_BATCH, hash_join=True):
-            if row.kind in ("not-covered", "doubtful"):
+            if row.kind in ("not-covered", "doubtful", "uncertain"):
                 self._count(table, row)
                 continue
             if row.kind == "missing":
@@ -139,6 +139,15 @@ class RowsLevels:
             )
 
     def _count(self, table: AuditedTable, row: Any) -> None:
+        if row.kind == "uncertain":
+            self.findings.note(
+                f"{row.rows:,} rows of {table.name} are not as events from before its definition changed"
+                " left them: by that change, or written past the triggers.",
+                tenant_id=row.tenant_id,
+            )
+            self.unknown["completeness"].add(row.tenant_id)
+            self.unknown["replay"].add(row.tenant_id)
+            return
         if row.tenant_id is None:
             self.findings.note(
                 f"{row.rows:,} rows of {table.name} have no event, and no tenant to count for."
