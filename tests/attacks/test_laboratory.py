@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from pgaudit_kit.note import Checkpoint, Note, SigningKey, checkpoint_text
+from pgaudit_kit.note import Checkpoint, Note, SigningKey, checkpoint_text, parse_checkpoint, parse_note
 from pgaudit_kit.signing import read_key
 from tests.conftest import install_kit
 from tests.kit import Answer, run
@@ -244,6 +244,26 @@ def test_t4_offers_the_forgery_to_an_anchor_and_is_refused(lab: Lab) -> None:
     assert answer.code in (1, 4)
     assert "log-forked" in answer.err or "no beginning of this log" in answer.err
     assert [path.read_bytes() for path in lab.files("worm")] == before
+
+
+def test_t4_signs_another_log_into_an_anchor_before_us(lab: Lab, tmp_path: Path) -> None:
+    """With a key of the same name, so that only the anchor sees two histories. What it holds is evidence."""
+    other = SigningKey.generate(ORIGIN)
+    file = lab.files("worm")[-1]
+    size = parse_checkpoint(parse_note(file.read_bytes()).text).size
+    text = checkpoint_text(Checkpoint(ORIGIN, size, bytes(32)))
+    theirs = Note(text, (other.sign(text),)).encode()
+    file.chmod(0o600)
+    file.write_bytes(theirs)
+    for number in (20, 21):
+        lab.grow(number)
+        answer = lab.kit("checkpoint", "--json")
+        assert answer.code == 1, answer.err
+        assert set(answer.json["conflicts"]) == {"worm"} and answer.json["anchors"]["other"] is None
+    kept = list(tmp_path.glob("state.conflict-*"))
+    assert [str(path) for path in kept] == list(answer.json["conflicts"].values())
+    assert kept[0].read_bytes().endswith(theirs) and kept[0].stat().st_mode & 0o777 == 0o600
+    assert "do not sign on before it is explained" in answer.err
 
 
 def test_t4_shows_two_anchors_two_logs(lab: Lab) -> None:

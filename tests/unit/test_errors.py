@@ -8,7 +8,6 @@ from pgaudit_kit.db import connect, kit_error, translated
 from pgaudit_kit.errors import ConfigError, KitError, NoPrimaryKey, ServerUnreachable, UsageError
 from pgaudit_kit.timeouts import Timeouts
 
-
 CHECKS = {
     "demo-failed": "the demonstration says no where a tampering was not found",
     "log-forked": "the signer says no: the log is not the one that was signed before",

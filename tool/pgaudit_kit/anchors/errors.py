@@ -17,6 +17,7 @@ class AnchorFailed(KitError):
 class AnchorConflict(AnchorFailed):
     """The anchor holds a checkpoint that this log cannot have had: there are two histories."""
 
+    exit_code = 1
     hint = (
         "Keep both checkpoints: they are evidence. The log was rewritten or restored from a backup, or two"
         " copies of it sign as one. Run `pgaudit-kit verify`, and do not sign on before it is explained."

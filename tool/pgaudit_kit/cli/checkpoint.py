@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pgaudit_kit.anchors import AnchorConflict
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options, printable
 from pgaudit_kit.cli.signing_options import make_signer
@@ -31,9 +32,10 @@ def command(app: App, key: Path | None, origin: str | None, restored: bool) -> i
     """Sign what was sealed, and publish it to every anchor of pgaudit.toml.
 
     Prints the signed note. Never signs what contradicts anything that was signed before, also when the
-    database or the signer's state was put back: then it ends with 1 and signs nothing. Ends with 4 where
-    an anchor did not take the note; it is asked again the next time. `pgaudit-kit run` does this all the
-    time. Needs a member of pgaudit_kit_signer.
+    database or the signer's state was put back: then it ends with 1 and signs nothing. Ends with 1 too
+    where an anchor holds another history of this log; that one is kept beside the signer's state as
+    evidence. Ends with 4 where an anchor did not take the note; it is asked again the next time.
+    `pgaudit-kit run` does this all the time. Needs a member of pgaudit_kit_signer.
 
     \b
     Example:
@@ -51,7 +53,11 @@ def command(app: App, key: Path | None, origin: str | None, restored: bool) -> i
         raise Inconclusive("Nothing was sealed yet.", hint="Run `pgaudit-kit seal`, or `pgaudit-kit run`.")
     for name in outcome.failed:
         app.out.warn(f"{name} did not take the checkpoint: {printable(str(outcome.anchors[name]))}")
+    for name, kept in outcome.conflicts.items():
+        app.out.warn(f"what {name} holds is kept in {kept}. {AnchorConflict.hint}")
     app.out.emit(facts(outcome), outcome.note.decode().rstrip("\n"))
+    if outcome.conflicts:
+        return 1
     return 4 if outcome.failed else 0
 
 
@@ -64,4 +70,5 @@ def facts(outcome: Outcome) -> dict[str, object]:
         "new": outcome.new,
         "note": outcome.note.decode(),
         "anchors": dict(outcome.anchors),
+        "conflicts": {name: str(kept) for name, kept in outcome.conflicts.items()},
     }

@@ -31,7 +31,7 @@ class Log(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class SigningLoop:
-    """A thread with a connection of its own. `forked` tells at the end whether signing was refused."""
+    """A thread with a connection of its own. `forked` tells at the end whether the log has two histories."""
 
     connect: Callable[[], Connection]
     make_signer: Callable[[Connection], Signer]
@@ -66,7 +66,7 @@ class SigningLoop:
     def _serve(self, signer: Signer) -> None:
         while not self.stop.is_set():
             outcome = signer.run()
-            self._failures, self.forked = 0, False
+            self._failures, self.forked = 0, bool(outcome and outcome.conflicts)
             if outcome is not None:
                 self._tell_outcome(outcome)
             self.stop.wait(self.every)
@@ -75,7 +75,13 @@ class SigningLoop:
         if outcome.new:
             self.signed += 1
             self.log.info("signed", size=outcome.checkpoint.size, root=outcome.checkpoint.root.hex())
+        for name, kept in outcome.conflicts.items():
+            self.log.error(
+                "an anchor holds another history", anchor=name, error=outcome.anchors[name], kept=str(kept)
+            )
         for name in outcome.failed:
+            if name in outcome.conflicts:
+                continue
             self.log.warning("anchor did not take the checkpoint", anchor=name, error=outcome.anchors[name])
 
     def _tell(self, error: psycopg.Error | KitError) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from pgaudit_kit.anchors.errors import AnchorConflict
 from pgaudit_kit.errors import KitError
 from pgaudit_kit.merkle import Tree
 from pgaudit_kit.note import (
@@ -76,12 +78,16 @@ class FoundNote(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run did. `anchors` says of each one asked why it did not take the note, or None."""
+    """What one run did. `anchors` says of each one asked why it did not take the note, or None.
+
+    `conflicts` are those that hold another history of this log, and where that is kept as evidence.
+    """
 
     checkpoint: Checkpoint
     new: bool
     note: bytes
     anchors: Mapping[str, str | None]
+    conflicts: Mapping[str, Path]
 
     @property
     def failed(self) -> list[str]:
@@ -158,11 +164,15 @@ class Signer:
     def _publish(self, state: State, note: Note, *, new: bool) -> Outcome:
         checkpoint = parse_checkpoint(note.text)
         answers: dict[str, str | None] = {}
+        conflicts: dict[str, Path] = {}
         for anchor in self.anchors:
             try:
                 lines = anchor.publish(note.encode(), lambda old: self.log.consistency(old, checkpoint.size))
                 note = note.with_signatures(parse_signatures(lines.decode()) if lines else ())
                 answers[anchor.name] = None
+            except AnchorConflict as error:
+                answers[anchor.name] = error.message
+                conflicts[anchor.name] = self.file.keep_evidence(anchor.name, error)
             except KitError as error:
                 answers[anchor.name] = error.message
             except (NoteMalformed, UnicodeDecodeError) as error:
@@ -173,7 +183,7 @@ class Signer:
         if not state.published or state.note != note.encode().decode():
             self._remember(state, state.tree(), note, published=True)
         self.log.store_tiles()
-        return Outcome(checkpoint, new, note.encode(), answers)
+        return Outcome(checkpoint, new, note.encode(), answers, conflicts)
 
     def _remember(self, state: State, tree: Tree, note: Note, *, published: bool) -> State:
         state = State(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from pgaudit_kit.anchors.errors import AnchorConflict
 from pgaudit_kit.errors import FileError, Refused
 from pgaudit_kit.merkle import Tree
 from pgaudit_kit.signing.key_file import sync_folder
@@ -83,6 +85,30 @@ class StateFile:
                 hint="Move it away: the signer then goes on from what the database and the anchors hold.",
             ) from None
         return state
+
+    def keep_evidence(self, anchor: str, conflict: AnchorConflict) -> Path:
+        """Write what an anchor holds that contradicts this log into a file of its own.
+
+        Once, however often it is met. FileError where it cannot be written.
+        """
+        words = f"{anchor}: {conflict.message}\n{conflict.at or ''}\n\n".encode() + conflict.other
+        which = hashlib.sha256(f"{anchor}\n{conflict.at}\n".encode() + conflict.other).hexdigest()
+        name = f"{self.path.name}.conflict-{which[:16]}"
+        path = self.path.with_name(name)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(words)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(self.path.parent)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise FileError(
+                f"The evidence of a fork cannot be kept: {error.strerror}.", at=str(path)
+            ) from None
+        return path
 
     def write(self, state: State) -> None:
         """Replace the file in one step, and see it on the disk before going on."""
