@@ -31,17 +31,7 @@ SELECT
         WHEN NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
             THEN 'this role may not read it'
         WHEN row_security_active(c.oid) THEN 'row security may hide rows from this role'
-        WHEN NOT EXISTS (
-            SELECT FROM pg_index AS i
-            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
-                AND i.indpred IS NULL AND i.indexprs IS NULL
-                AND NOT EXISTS (
-                    SELECT FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
-                    LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
-                    WHERE k.place <= i.indnkeyatts
-                        AND NOT (a.attname::text = ANY (v.key_columns) AND a.attnotnull)
-                )
-        ) THEN 'its key is not unique at every moment: no constraint says so'
+        WHEN NOT u.there THEN 'its key is not unique: no constraint says so'
         ELSE (
 {% with relation = sql('c.oid') %}{% include 'snippets/evaluated_functions.sql' %}{% endwith %}
 
@@ -66,6 +56,8 @@ SELECT
         WHEN t.declaration ? 'when' OR NOT t.declaration -> 'operations' @> '["insert", "update", "delete"]'
             THEN 'not all of its changes are recorded, as it was declared'
         WHEN t.key_attnums && t.personal_attnums THEN 'its key is personal, and kept apart'
+        WHEN u.there AND NOT u.always
+            THEN 'its key is not unique at every moment: the constraint is deferrable, or columns may be NULL'
     END AS incomparable,
     (
         SELECT count(*) FROM pg_trigger AS g
@@ -81,5 +73,21 @@ FROM {{ audit }}.audited_tables AS t
 LEFT JOIN {{ audit }}.table_versions AS v ON v.table_id = t.table_id AND v.table_version = t.table_version
 LEFT JOIN pg_class AS c ON c.oid = t.relation
 LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) > 0 AS there,
+        coalesce(bool_or(i.indimmediate AND NOT EXISTS (
+            SELECT FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+            INNER JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
+            WHERE k.place <= i.indnkeyatts AND NOT a.attnotnull
+        )), false) AS always
+    FROM pg_index AS i
+    WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+        AND NOT EXISTS (
+            SELECT FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum
+            WHERE k.place <= i.indnkeyatts AND a.attname::text = ANY (v.key_columns) IS NOT TRUE
+        )
+) AS u
 WHERE t.enabled
 ORDER BY t.table_id

@@ -97,7 +97,10 @@ def test_ddl_that_changes_rows_is_a_control_event_with_the_columns(trap: Trap, h
     )
     assert [column["name"] for column in event["columns"]] == names
     assert [event.operation for event in t.events()] == ["INSERT"]
-    trap.proved()
+    if how == "the same type":
+        trap.proved("unknown")  # the log tells that rows were written anew, and not what was in them
+    else:
+        trap.proved()
 
 
 def test_a_rule_that_leads_writes_elsewhere_is_told_by_the_log_and_by_doctor(trap: Trap):
