@@ -147,6 +147,19 @@ def test_a_rewritten_log_is_not_signed(signing: Signing, lost: bool, grown: bool
     assert signing.shelf.notes == before
 
 
+def test_a_log_that_is_rewritten_while_the_signer_goes_on_is_not_signed(signing: Signing) -> None:
+    signer = signing.signer()
+    signer.run()
+    rewrite(signing.db, 2)
+    signing.db.execute("DELETE FROM audit.log_tiles")
+    for grown in (False, True):
+        if grown:
+            signing.grow()
+        with pytest.raises(LogForked, match="was signed as"):
+            signer.run()
+    assert len(signing.shelf.notes) == 1
+
+
 @pytest.mark.parametrize("lost", [False, True], ids=["state", "state lost"])
 def test_a_database_that_was_put_back_is_not_signed(signing: Signing, lost: bool) -> None:
     signing.signer().run()
