@@ -3,6 +3,11 @@
 WITH RECURSIVE {% include 'snippets/verify_entries.sql' %}
 ,
 
+-- a row with one event has none before it
+changing AS MATERIALIZED (
+    SELECT e.key FROM entry AS e GROUP BY e.key HAVING count(*) > 1
+),
+
 piece AS (
     SELECT
         e.key,
@@ -15,6 +20,7 @@ piece AS (
         e.after -> c.name AS after,
         width_bucket(e.event_id, %(turns)s::bigint[]) AS epoch
     FROM entry AS e
+    INNER JOIN changing AS g ON g.key = e.key
     INNER JOIN comparable AS v ON v.table_version = e.table_version
     CROSS JOIN LATERAL jsonb_object_keys(coalesce(e.after, e.before)) AS c (name)
     WHERE c.name = ANY (v.firm)
@@ -30,6 +36,7 @@ piece AS (
         e.image -> c.name,
         width_bucket(e.event_id, %(turns)s::bigint[])
     FROM carried AS e
+    INNER JOIN changing AS g ON g.key = e.key
     INNER JOIN comparable AS v ON v.table_version = e.table_version
     CROSS JOIN LATERAL jsonb_object_keys(e.image) AS c (name)
     WHERE c.name = ANY (v.firm)

@@ -1,11 +1,15 @@
 -- What each event says of a key: an update that changes the key ends one and begins another, of which it
 -- tells the changed columns alone; the others are carried over from what the events on the old key say.
--- `firm` are the columns that had the type then that they have now.
+-- `firm` are the columns that had the type then that they have now; `whole` says that all are.
 comparable AS MATERIALIZED (
     SELECT
         v.table_version,
         array_agg(c.name) AS names,
-        coalesce(array_agg(c.name) FILTER (WHERE n.type = c.type), '{}') AS firm
+        coalesce(array_agg(c.name) FILTER (WHERE n.type = c.type), '{}') AS firm,
+        bool_and(n.type = c.type) AND count(*) = (
+            SELECT count(*) FROM jsonb_to_recordset(v.columns) AS a (recorded text)
+            WHERE a.recorded IN ('yes', 'personal')
+        ) AS whole
     FROM {{ audit }}.table_versions AS v
     CROSS JOIN LATERAL jsonb_to_recordset(v.columns) AS c (attnum integer, name text, type text, recorded text)
     INNER JOIN jsonb_to_recordset(%(recorded_columns)s::jsonb)
@@ -13,7 +17,7 @@ comparable AS MATERIALIZED (
         ON n.attnum = c.attnum AND n.name = c.name
     WHERE v.table_id = %(table_id)s AND c.recorded IN ('yes', 'personal') AND n.recorded IN ('yes', 'personal')
         AND c.name = ANY (%(present)s::text[])
-    GROUP BY v.table_version
+    GROUP BY v.table_version, v.columns
 ),
 
 event AS (
@@ -50,26 +54,33 @@ keyed AS (
 
 entry AS MATERIALIZED (
     SELECT
-        k.record_key AS key,
+        x.key,
         k.event_id,
         k.operation,
         k.tenant_id,
         k.table_version,
         k.row_xmin,
-        k.starts OR (k.blank AND NOT k.ends) AS starts,
-        k.ends OR k.new_key <> k.record_key IS TRUE AS ends,
-        CASE WHEN NOT k.starts THEN k.old_values END AS before,
-        CASE WHEN NOT (k.ends OR k.new_key <> k.record_key IS TRUE) THEN k.new_values END AS after,
-        NULL::text AS old_key
+        x.starts,
+        x.ends,
+        x.before,
+        x.after,
+        x.old_key
     FROM keyed AS k
-    UNION ALL
-    SELECT
-        CASE WHEN octet_length(k.new_key) > 1000
-            THEN 'sha256:' || encode(sha256(convert_to(k.new_key, 'UTF8')), 'hex') ELSE k.new_key END,
-        k.event_id, k.operation, k.tenant_id, k.table_version, k.row_xmin, true, false, NULL::jsonb, k.new_values,
-        k.record_key
-    FROM keyed AS k
-    WHERE k.new_key <> k.record_key
+    CROSS JOIN LATERAL (
+        SELECT
+            k.record_key AS key,
+            k.starts OR (k.blank AND NOT k.ends) AS starts,
+            k.ends OR k.new_key <> k.record_key IS TRUE AS ends,
+            CASE WHEN NOT k.starts THEN k.old_values END AS before,
+            CASE WHEN NOT (k.ends OR k.new_key <> k.record_key IS TRUE) THEN k.new_values END AS after,
+            NULL::text AS old_key
+        UNION ALL
+        SELECT
+            CASE WHEN octet_length(k.new_key) > 1000
+                THEN 'sha256:' || encode(sha256(convert_to(k.new_key, 'UTF8')), 'hex') ELSE k.new_key END,
+            true, false, NULL::jsonb, k.new_values, k.record_key
+        WHERE k.new_key <> k.record_key
+    ) AS x
 ),
 
 stay AS MATERIALIZED (

@@ -77,13 +77,13 @@ class AuditedTable:
     def parts(self) -> dict[str, str]:
         """SQL of which the queries about its rows are made; a row of it is called t."""
         columns = {column["name"]: column for column in self.row.columns}
-        images = [f"({Literal(c['name']).sql}, {_image(c)})" for c in self._columns()]
+        images = [f"{Literal(c['name']).sql}, {_image(c)}" for c in self._columns()]
         relation = QualifiedName(self.row.schema_name, self.row.table_name).sql
         parts = {
             "key": _array([_text(columns[name]) for name in self.row.key_columns]),
             "new_key": self._new_key(),
             "tenant": self._tenant() or "NULL::text",
-            "images": ", ".join(images) or "(NULL::text, NULL::jsonb)",
+            "images": _object(images),
             "relation": f"ONLY {relation}" if self.row.kind == "r" else relation,
         }
         return {name: text.replace("%", "%%") for name, text in parts.items()}
@@ -132,6 +132,12 @@ def audited_tables(session: Session) -> list[AuditedTable]:
     for row in session.rows("turns"):
         turns.setdefault(row.table_id, Turns()).take(row)
     return [AuditedTable(row, turns.get(row.table_id, Turns())) for row in session.rows("tables")]
+
+
+def _object(pairs: list[str]) -> str:
+    """JSON of names and values; a function takes no more than 100 arguments."""
+    chunks = (", ".join(pairs[first : first + 50]) for first in range(0, len(pairs), 50))
+    return " || ".join(f"jsonb_build_object({chunk})" for chunk in chunks) or "'{}'::jsonb"
 
 
 def _array(parts: list[str]) -> str:
