@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors
+from psycopg.conninfo import make_conninfo
 
-from tests.kit import Kit
+from tests.kit import Kit, run
 from tests.sealing import audited_table, one, seal_all, sealed_once, write
 from tests.security.test_tenants import controls
 from tests.servers import Database, connect
@@ -52,6 +53,23 @@ def test_a_read_is_recorded_with_who_read_what_and_is_sealed(kit_db: Database, r
     assert reads(kit_db) == [{"reader": reader, "auditor": False, "tenants": ["a", "c"], "query": query}]
     seal_all(kit_db)
     assert sealed_once(kit_db)
+
+
+def test_a_verification_is_recorded_once_and_a_superusers_is_not(kit: Kit, kit_db: Database) -> None:
+    seal_all(kit_db)
+    assert run("--dsn", kit_db.dsn, "verify", "--all").code == 0
+    assert reads(kit_db) == []
+    role = kit_db.role("keeper")
+    kit_db.execute(
+        f"GRANT pgaudit_kit_owner TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+    )
+    answer = run("--dsn", make_conninfo(kit_db.dsn, options=f"-c role={role}"), "verify", "--tenant", "a")
+    assert answer.code == 0, answer.out + answer.err
+    (trace,) = reads(kit_db)
+    assert (trace["reader"], trace["function"], trace["filter"]) == (role, "verify", {"tenants": ["a"]})
+    assert trace["rows"] == 2
+    seal_all(kit_db)
+    assert run("--dsn", kit_db.dsn, "verify", "--all").code == 0
 
 
 def test_an_auditors_read_is_recorded_and_a_superusers_is_not(kit_db: Database, auditor: str) -> None:

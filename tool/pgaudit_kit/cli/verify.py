@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import psycopg
+from psycopg import sql
 
 from pgaudit_kit import verify
 from pgaudit_kit.anchors import open_anchor
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.offline import verify_offline
-from pgaudit_kit.cli.output import output_options
+from pgaudit_kit.cli.output import output_options, printable
 from pgaudit_kit.cli.verify_progress import progress_bars
 from pgaudit_kit.cli.verify_text import report_text
-from pgaudit_kit.errors import UsageError
+from pgaudit_kit.errors import KitError, UsageError
 from pgaudit_kit.policy import load_policy
 from pgaudit_kit.verify import Report, Trust
 
@@ -59,9 +62,9 @@ def command(
     """Recompute the log's hashes, and say what is not as it was sealed.
 
     Tenants are named as the log stores them; _system is the kit's own. Reads in one snapshot, changes
-    nothing, and works on standbys. With a policy it compares the log with every checkpoint that was
-    signed, in the database and in each anchor. Exit codes: 0 intact, 1 tampered with, 4 could not be
-    established.
+    nothing but that the run is on record (unless a superuser's), and works on standbys. With a policy it
+    compares the log with every checkpoint that was signed, in the database and in each anchor. Exit codes:
+    0 intact, 1 tampered with, 4 could not be established.
 
     \b
     Example:
@@ -87,8 +90,21 @@ def command(
     trust = _trust(policy_file) if policy_file else None
     with app.connect(read_only=True) as conn, progress_bars(app) as progress:
         report = verify.verify(conn, app.schema, tenants or None, progress, trust=trust, since=since or 0)
+    _leave_trace(app, tenants, report)
     app.out.emit(facts(report), lambda: report_text(report))
     return report.exit_code
+
+
+def _leave_trace(app: App, tenants: tuple[str, ...], report: Report) -> None:
+    """Record the run where its reader is one whose reads are recorded; a damaged kit hinders nobody."""
+    checked = sum(tenant.checked for tenant in report.tenants)
+    asked = json.dumps({"tenants": list(tenants)} if tenants else {})
+    query = sql.SQL("SELECT {}.note_reading(current_user, 'verify', %s, %s)")
+    try:
+        with app.connect() as conn:
+            conn.execute(query.format(sql.Identifier(app.schema)), (asked, checked))
+    except (psycopg.Error, KitError) as error:
+        app.out.warn(f"This run could not be recorded: {printable(str(error).splitlines()[0])}")
 
 
 def facts(report: Report) -> dict[str, Any]:
