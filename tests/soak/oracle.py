@@ -166,5 +166,16 @@ def _commands(world: World) -> Iterator[str]:
         # new partitions begin in ten seconds, so that no writer is on its way to the default one
         fails = [line.split()[1] for line in answer.stdout.splitlines() if line.startswith("FAIL")]
         ok = answer.returncode == 0 or (command == ("doctor",) and set(fails) == {"partitions"})
+        ok = ok or (
+            command == ("verify", "--all") and answer.returncode == 4 and _only_renamed(answer.stdout)
+        )
         if not ok or "Traceback" in answer.stderr:
             yield f"{' '.join(command)} ended with {answer.returncode}:\n{said[-8000:]}"
+
+
+def _only_renamed(said: str) -> bool:
+    """Whether all that verify could not tell is what a renamed value of the type mood had been before."""
+    notes = [note for note in " ".join(said.split()).split("note: ")[1:]]
+    return bool(notes) and all(
+        "rows of public.mood are not as events from before its definition changed" in note for note in notes
+    )

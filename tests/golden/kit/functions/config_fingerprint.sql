@@ -6,17 +6,19 @@ SECURITY DEFINER -- sealers need not read the catalogs of others
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off -- the same digest whoever seals
 AS $fn$
+    -- numbers and no names, and nothing that a function looks up, which sees what committed after the snapshot
     SELECT encode(sha256(convert_to(coalesce(string_agg(s.line, E'\n' ORDER BY s.line COLLATE "C"), ''), 'UTF8')), 'hex')
     FROM (
         SELECT json_build_array(
-            'function', p.proname, pg_get_function_identity_arguments(p.oid), p.xmin::text,
-            p.proowner::regrole::text, p.prosecdef, p.proconfig, encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+            'function', p.proname, p.proargtypes::text, p.xmin::text,
+            p.proowner, p.prosecdef, p.proconfig, encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
         )::text AS line
         FROM pg_proc AS p
         WHERE p.pronamespace = '"audit"'::regnamespace
         UNION ALL
         SELECT json_build_array(
-            'trigger', g.tgrelid::regclass::text, g.tgname, g.tgenabled, g.xmin::text, pg_get_triggerdef(g.oid)
+            'trigger', g.tgrelid, g.tgname, g.tgenabled, g.xmin::text, g.tgfoid, g.tgtype, g.tgattr::text,
+            encode(g.tgargs, 'hex'), g.tgqual::text
         )::text
         FROM pg_trigger AS g
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
@@ -35,7 +37,7 @@ AS $fn$
             AND c.relnamespace <> '"audit"'::regnamespace
         UNION ALL
         SELECT json_build_array(
-            'table', c.relname, c.relowner::regrole::text, c.relrowsecurity, c.relforcerowsecurity
+            'table', c.relname, c.relowner, c.relrowsecurity, c.relforcerowsecurity
         )::text
         FROM pg_class AS c
         WHERE c.relnamespace = '"audit"'::regnamespace AND c.relkind IN ('r', 'p')
@@ -43,7 +45,7 @@ AS $fn$
         UNION ALL
         -- partitions come and go: what counts is whether any is unguarded
         SELECT json_build_array(
-            'partitions', i.inhparent::regclass::text, bool_and(c.relowner = o.relowner),
+            'partitions', i.inhparent, bool_and(c.relowner = o.relowner),
             bool_and(c.relrowsecurity), bool_and(c.relforcerowsecurity),
             bool_and((
                 SELECT bool_and(g.tgenabled = 'A') FROM pg_trigger AS g WHERE g.tgrelid = c.oid
