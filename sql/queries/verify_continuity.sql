@@ -12,26 +12,30 @@ piece AS (
     SELECT
         e.key,
         c.name,
+        c.told,
         e.event_id,
         e.operation,
         e.tenant_id,
-        e.starts,
-        e.before -> c.name AS before,
-        e.after -> c.name AS after,
+        CASE WHEN c.told THEN e.before -> c.name END AS before,
+        CASE WHEN c.told THEN e.after -> c.name END AS after,
         width_bucket(e.event_id, %(turns)s::bigint[]) AS epoch
     FROM entry AS e
     INNER JOIN changing AS g ON g.key = e.key
     INNER JOIN comparable AS v ON v.table_version = e.table_version
-    CROSS JOIN LATERAL jsonb_object_keys(coalesce(e.after, e.before)) AS c (name)
-    WHERE c.name = ANY (v.firm)
+    CROSS JOIN LATERAL (
+        SELECT k.name, true FROM jsonb_object_keys(coalesce(e.after, e.before)) AS k (name)
+        WHERE k.name = ANY (v.firm)
+        UNION ALL
+        SELECT a.name, false FROM unnest(v.absent) AS a (name)
+    ) AS c (name, told)
     UNION ALL
     SELECT
         e.key,
         c.name,
+        true,
         e.event_id,
         'U',
         e.tenant_id,
-        true,
         NULL,
         e.image -> c.name,
         width_bucket(e.event_id, %(turns)s::bigint[])
@@ -46,6 +50,7 @@ pair AS (
     SELECT
         p.*,
         lag(p.event_id) OVER w AS earlier_id,
+        lag(p.told) OVER w AS earlier_told,
         lag(p.after) OVER w AS earlier,
         lag(p.epoch) OVER w AS earlier_epoch
     FROM piece AS p
@@ -61,7 +66,7 @@ SELECT
     bool_or(p.earlier IS NULL) AS ended,
     array_agg(p.name ORDER BY p.name COLLATE "C") AS columns
 FROM pair AS p
-WHERE p.earlier_id IS NOT NULL AND p.earlier_epoch = p.epoch AND (
+WHERE p.told AND p.earlier_told AND p.earlier_epoch = p.epoch AND (
     (p.before IS NOT NULL AND p.before::text IS DISTINCT FROM p.earlier::text)
     OR (p.operation = 'I' AND p.earlier IS NOT NULL)
 )

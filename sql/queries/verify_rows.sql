@@ -58,13 +58,15 @@ suspect AS MATERIALIZED (
     WHERE (l.image::text = s.image AND NOT s.ends) IS NOT TRUE AND (l.key IS NOT NULL OR NOT s.ends)
 ),
 
--- a column's newest value, beside it whether an older definition wrote it, which may look otherwise now
+-- Of each column: [its newest value]; [it, 'earlier'] where an older definition wrote it, which may look
+-- otherwise now, or under another name; [] where an event may have changed it and does not tell
 image AS (
     SELECT
         s.key,
         jsonb_object_agg(c.name, CASE
+            WHEN c.source IS NULL THEN '[]'::jsonb
             WHEN e.event_id > %(rewritten)s AND c.name = ANY (v.firm) THEN jsonb_build_array(e.image -> c.name)
-            ELSE jsonb_build_array(e.image -> c.name, 'earlier')
+            ELSE jsonb_build_array(e.image -> c.source, 'earlier')
         END ORDER BY e.event_id) AS value
     FROM suspect AS s
     INNER JOIN (
@@ -73,8 +75,13 @@ image AS (
         SELECT n.key, n.event_id, n.table_version, n.image FROM carried AS n
     ) AS e ON e.key = s.key AND e.event_id >= coalesce(s.start_at, 0)
     INNER JOIN comparable AS v ON v.table_version = e.table_version
-    CROSS JOIN LATERAL jsonb_object_keys(e.image) AS c (name)
-    WHERE s.there AND NOT s.ends AND c.name = ANY (v.names)
+    CROSS JOIN LATERAL (
+        SELECT k.name, k.name FROM jsonb_object_keys(e.image) AS k (name) WHERE k.name = ANY (v.names)
+        UNION ALL
+        SELECT a.name, v.renamed ->> a.name FROM unnest(v.absent) AS a (name)
+        WHERE NOT v.renamed ? a.name OR e.image ? (v.renamed ->> a.name)
+    ) AS c (name, source)
+    WHERE s.there AND NOT s.ends
     GROUP BY s.key
 ),
 

@@ -1,22 +1,34 @@
 -- What each event says of a key: an update that changes the key ends one and begins another, of which it
 -- tells the changed columns alone; the others are carried over from what the events on the old key say.
--- `firm` are the columns that had the type then that they have now; `whole` says that all are.
+-- Of each definition: `names` are the present columns that it had, `firm` those with the type that they have
+-- now, `absent` those that had another name or were not recorded, so that its events may have changed them
+-- and do not tell; `renamed` are the names that some of these had; `whole` says that it recorded the present
+-- columns and no others.
 comparable AS MATERIALIZED (
     SELECT
         v.table_version,
-        array_agg(c.name) AS names,
-        coalesce(array_agg(c.name) FILTER (WHERE n.type = c.type), '{}') AS firm,
-        bool_and(n.type = c.type) AND count(*) = (
+        coalesce(array_agg(n.name) FILTER (WHERE c.name IS NOT NULL), '{}') AS names,
+        coalesce(array_agg(n.name) FILTER (WHERE c.type = n.type), '{}') AS firm,
+        coalesce(array_agg(n.name) FILTER (WHERE c.name IS NULL), '{}') AS absent,
+        coalesce(jsonb_object_agg(n.name, r.name) FILTER (WHERE c.name IS NULL AND r.name IS NOT NULL), '{}')
+            AS renamed,
+        bool_and(c.type IS NOT DISTINCT FROM n.type) AND count(*) = (
             SELECT count(*) FROM jsonb_to_recordset(v.columns) AS a (recorded text)
             WHERE a.recorded IN ('yes', 'personal')
         ) AS whole
     FROM {{ audit }}.table_versions AS v
-    CROSS JOIN LATERAL jsonb_to_recordset(v.columns) AS c (attnum integer, name text, type text, recorded text)
-    INNER JOIN jsonb_to_recordset(%(recorded_columns)s::jsonb)
+    CROSS JOIN LATERAL jsonb_to_recordset(%(recorded_columns)s::jsonb)
         AS n (attnum integer, name text, type text, recorded text)
-        ON n.attnum = c.attnum AND n.name = c.name
-    WHERE v.table_id = %(table_id)s AND c.recorded IN ('yes', 'personal') AND n.recorded IN ('yes', 'personal')
-        AND c.name = ANY (%(present)s::text[])
+    LEFT JOIN LATERAL jsonb_to_recordset(v.columns) AS c (attnum integer, name text, type text, recorded text)
+        ON c.attnum = n.attnum AND c.name = n.name AND c.recorded IN ('yes', 'personal')
+    LEFT JOIN LATERAL (
+        SELECT o.name FROM jsonb_to_recordset(v.columns) AS o (attnum integer, name text, recorded text)
+        WHERE o.attnum = n.attnum AND o.recorded IN ('yes', 'personal')
+            -- in a restored table the numbers may be others'
+            AND NOT v.columns @> jsonb_build_array(jsonb_build_object('name', n.name))
+            AND NOT %(recorded_columns)s::jsonb @> jsonb_build_array(jsonb_build_object('name', o.name))
+    ) AS r ON true
+    WHERE v.table_id = %(table_id)s AND n.recorded IN ('yes', 'personal') AND n.name = ANY (%(present)s::text[])
     GROUP BY v.table_version, v.columns
 ),
 
@@ -103,15 +115,23 @@ move AS MATERIALIZED (
 ),
 
 stated AS MATERIALIZED (
-    SELECT w.key, w.event_id, jsonb_object_agg(w.name, w.value) AS image
+    SELECT
+        w.key,
+        w.event_id,
+        coalesce(jsonb_object_agg(w.name, w.value) FILTER (WHERE w.told), '{}') AS image,
+        coalesce(array_agg(w.name) FILTER (WHERE NOT w.told), '{}') AS untold
     FROM (
-        SELECT DISTINCT ON (m.key, m.event_id, c.name) m.key, m.event_id, c.name, s.after -> c.name AS value
+        SELECT DISTINCT ON (m.key, m.event_id, c.name)
+            m.key, m.event_id, c.name, c.told, s.after -> c.name AS value
         FROM move AS m
         INNER JOIN stay AS s
-            ON s.key = m.old_key AND s.start_at = m.start_at AND s.event_id < m.event_id AND s.epoch = m.epoch
+            ON s.key = m.old_key AND s.start_at = m.start_at AND s.event_id <= m.event_id AND s.epoch = m.epoch
         INNER JOIN comparable AS v ON v.table_version = s.table_version
-        CROSS JOIN LATERAL jsonb_object_keys(s.after) AS c (name)
-        WHERE c.name = ANY (v.firm)
+        CROSS JOIN LATERAL (
+            SELECT k.name, true FROM jsonb_object_keys(s.after) AS k (name) WHERE k.name = ANY (v.firm)
+            UNION ALL
+            SELECT a.name, false FROM unnest(v.absent) AS a (name)
+        ) AS c (name, told)
         ORDER BY m.key, m.event_id, c.name, s.event_id DESC
     ) AS w
     GROUP BY w.key, w.event_id
@@ -127,11 +147,10 @@ trail AS (
         m.key,
         m.event_id,
         m.epoch,
-        CASE WHEN t.epoch = m.epoch THEN t.image ELSE '{}' END || coalesce((
-            SELECT s.image FROM stated AS s WHERE s.key = m.key AND s.event_id = m.event_id
-        ), '{}')
+        CASE WHEN t.epoch = m.epoch THEN t.image - coalesce(s.untold, '{}') ELSE '{}' END || coalesce(s.image, '{}')
     FROM trail AS t
     INNER JOIN move AS m ON m.old_key = t.key AND m.start_at = t.event_id
+    LEFT JOIN stated AS s ON s.key = m.key AND s.event_id = m.event_id
 ),
 
 carried AS MATERIALIZED (

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from pgaudit_kit.db import connect
+from pgaudit_kit.timeouts import Timeouts
+from pgaudit_kit.verify.session import snapshot
 from tests.conftest import install_kit
 from tests.kit import Answer, run
 from tests.sealing import seal_all
@@ -147,12 +150,16 @@ def test_a_change_after_that_of_the_key_finds_what_was_left_before_it(shop: Data
         "ALTER TABLE public.item ALTER COLUMN price TYPE numeric(12, 4)",
         "ALTER TABLE public.item ALTER COLUMN price TYPE text",
         "ALTER TABLE public.item ALTER COLUMN tenant TYPE varchar(20)",
+        "ALTER TABLE public.item RENAME COLUMN price TO cost",
+        "ALTER TABLE public.item RENAME COLUMN price TO x; UPDATE public.item SET x = 7 WHERE id = 2;"
+        "ALTER TABLE public.item RENAME COLUMN x TO price",
     ],
 )
-def test_a_write_after_a_change_of_type_is_not_called_in_order(shop: Database, statement: str) -> None:
+def test_a_write_after_another_type_or_name_is_not_called_in_order(shop: Database, statement: str) -> None:
     shop.execute(statement)
     assert (verify(shop).code, found(verify(shop))) == (0, set())
-    past_the_triggers(shop, "UPDATE public.item SET price = 99 WHERE id = 2")
+    column = "cost" if statement.endswith("cost") else "price"
+    past_the_triggers(shop, f"UPDATE public.item SET {column} = 99 WHERE id = 2")
     answer = verify(shop)
     assert (answer.code, found(answer)) == (4, set())
     what = "1 rows of public.item are not as events from before its definition changed left them"
@@ -258,6 +265,15 @@ def test_changes_that_the_log_tells_of_are_no_note(shop: Database) -> None:
     assert answer.json["findings"] == []
 
 
+def test_a_write_under_another_name_of_the_column_hides_no_later_one(shop: Database) -> None:
+    shop.execute("ALTER TABLE public.item RENAME COLUMN price TO cost")
+    shop.execute("UPDATE public.item SET cost = 9 WHERE id = 2")
+    shop.execute("ALTER TABLE public.item RENAME COLUMN cost TO price")
+    shop.execute("UPDATE public.item SET price = 10 WHERE id = 2")
+    past_the_triggers(shop, "UPDATE public.item SET price = 11 WHERE id = 2")
+    assert found(verify(shop)) == {(kind, "t0", "2") for kind in CHANGED}
+
+
 def test_another_tenants_finding_is_not_ones_own(shop: Database) -> None:
     past_the_triggers(shop, "UPDATE public.item SET price = 99 WHERE id = 2")
     assert verify(shop, "--tenant", "t1").code == 0
@@ -275,6 +291,14 @@ def test_another_tenants_finding_is_not_ones_own(shop: Database) -> None:
         "ALTER TABLE public.item ADD COLUMN extra integer DEFAULT 7",
         "ALTER TABLE public.item ADD COLUMN extra uuid DEFAULT gen_random_uuid()",
         "ALTER TABLE public.item RENAME COLUMN price TO cost",
+        "ALTER TABLE public.item RENAME COLUMN price TO cost; UPDATE public.item SET cost = 9; "
+        "ALTER TABLE public.item RENAME COLUMN cost TO price; "
+        "UPDATE public.item SET price = 10 WHERE id = 2; "
+        "UPDATE public.item SET id = 2000 WHERE id = 2",
+        "ALTER TABLE public.item RENAME COLUMN price TO cost; "
+        "UPDATE public.item SET id = id + 500, cost = 9; "
+        "ALTER TABLE public.item RENAME COLUMN cost TO price; UPDATE public.item SET id = id + 500; "
+        "UPDATE public.item SET price = 10",
         "ALTER TABLE public.item DROP COLUMN price; "
         "ALTER TABLE public.item ADD COLUMN price numeric DEFAULT 3",
         "ALTER TABLE public.item SET UNLOGGED; ALTER TABLE public.item SET LOGGED",
@@ -302,3 +326,30 @@ def test_what_happens_every_day_is_no_finding(shop: Database, statement: str) ->
     shop.execute("UPDATE public.old SET name = name || 'y'")
     answer = verify(shop)
     assert (answer.code, found(answer)) == (0, set()), answer.out
+
+
+@pytest.mark.parametrize(
+    ("statement", "replaced"),
+    [
+        ("TRUNCATE public.item", True),
+        ("ALTER TABLE public.item RENAME COLUMN price TO cost", True),
+        (
+            "ALTER TABLE public.item RENAME price TO x; ALTER TABLE public.item RENAME name TO price",
+            True,
+        ),
+        ("ALTER TABLE public.item DROP COLUMN price", True),
+        ("ALTER TABLE public.item RENAME TO thing", True),
+        ("ALTER TABLE public.item ALTER COLUMN price TYPE text", True),
+        ("ALTER TABLE public.item ADD COLUMN extra integer", False),
+        ("UPDATE public.item SET price = 3", False),
+    ],
+)
+def test_what_happens_to_a_table_beside_its_comparison_is_noticed(
+    shop: Database, statement: str, replaced: bool
+) -> None:
+    oid = shop.execute("SELECT 'public.item'::regclass::oid::bigint").fetchone()
+    assert oid is not None
+    with connect(shop.dsn, timeouts=Timeouts()) as conn, snapshot(conn, "audit") as session:
+        assert not session.rows("replaced", {"table": oid[0]})[0].replaced
+        shop.execute(statement)
+        assert session.rows("replaced", {"table": oid[0]})[0].replaced is replaced

@@ -83,7 +83,7 @@ class RowsLevels:
         parts = table.parts()
         found = [*self._rows(table, values, parts), *self._breaks(table, values, parts)]
         if found and self.session.rows("replaced", {"table": row.relation})[0].replaced:
-            self._give_up(table, "it was truncated or rewritten in the meantime")
+            self._give_up(table, "it was emptied, rewritten or altered in the meantime")
             return
         for finding in found:
             self.findings.add(finding)
