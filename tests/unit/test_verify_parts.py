@@ -165,6 +165,13 @@ def test_a_kind_is_listed_up_to_a_limit_for_each_tenant():
     assert findings.omitted == 6
 
 
+def test_what_happened_to_the_log_stands_before_what_follows_for_rows():
+    findings = Findings()
+    for event, level in enumerate(("replay", "completeness", "events", "chain")):
+        findings.add(Finding(kind="k", level=level, tenant_id="a", event_id=event, message=""))
+    assert [one.level for one in findings.sorted()] == ["chain", "events", "completeness", "replay"]
+
+
 def test_another_tenants_finding_is_not_taken():
     findings = Findings(["a"])
     findings.add(Finding(kind="k", level="chain", tenant_id="b", message=""))

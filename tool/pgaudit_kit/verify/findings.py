@@ -66,15 +66,18 @@ class Findings:
         return min((number for number in numbers if number is not None), default=None)
 
     def sorted(self) -> tuple[Finding, ...]:
-        """Those kept: everybody's first, then by tenant, block and event."""
+        """Those kept: everybody's first, then by tenant; the log's own before what follows from it for rows."""
         return tuple(sorted(self._kept, key=_place))
+
+
+_ORDER: tuple[Level, ...] = ("chain", "events", "checkpoint", "completeness", "replay")
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
     return (
         finding.tenant_id is not None,
         finding.tenant_id or "",
-        finding.level != "chain",
+        _ORDER.index(finding.level),
         finding.block_number or 0,
         finding.event_id or 0,
         finding.kind,
