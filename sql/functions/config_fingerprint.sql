@@ -1,16 +1,27 @@
+-- object:   function audit.config_state()
 -- object:   function audit.config_fingerprint()
 -- requires: schema/audit.sql
--- purpose:  a digest that changes when a trigger, function or guard of the kit was touched, even if it was put back
+-- purpose:  a digest that changes when a guard of the kit was touched, even if it was put back, and when access changed
 -- xmin of the catalog rows is what tells; never pg_class.xmin, which VACUUM FULL, CLUSTER and GRANT change.
-CREATE OR REPLACE FUNCTION {{ audit }}.config_fingerprint()
-RETURNS text
+-- Grants and memberships have no row version of their own: theirs is how they stand.
+CREATE OR REPLACE FUNCTION {{ audit }}.config_state(
+    OUT fingerprint text, OUT guards text, OUT access text, OUT guard_lines text[], OUT access_lines text[]
+)
 LANGUAGE sql
 STABLE
 SECURITY DEFINER -- sealers need not read the catalogs of others
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off -- the same digest whoever seals
 AS $fn$
-{% include 'snippets/config_fingerprint.sql' %}
+{% include 'snippets/config_state.sql' %}
 $fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.config_fingerprint()
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$ SELECT s.fingerprint FROM {{ audit }}.config_state() AS s $fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.config_state() FROM PUBLIC;
 REVOKE ALL ON FUNCTION {{ audit }}.config_fingerprint() FROM PUBLIC;
-COMMENT ON FUNCTION {{ audit }}.config_fingerprint() IS 'Digest over the kit''s triggers, functions and guards as they stand in the catalogs.';
+COMMENT ON FUNCTION {{ audit }}.config_state() IS 'The kit''s guards, and who has access to it, as they stand in the catalogs: lines and digests.';
+COMMENT ON FUNCTION {{ audit }}.config_fingerprint() IS 'Digest over guards and access, as seal records carry it.';

@@ -1,5 +1,5 @@
 -- object:   function audit.seal()
--- requires: functions/append_block.sql, functions/config_fingerprint.sql, functions/seal_horizon.sql, functions/seal_incarnation.sql, functions/seal_query.sql
+-- requires: functions/append_block.sql, functions/note_config.sql, functions/seal_horizon.sql, functions/seal_incarnation.sql, functions/seal_query.sql
 -- purpose:  puts what has been committed since the last seal into blocks; returns how many events
 -- Sealed is what this statement's snapshot sees and the last one did not: each event once, none before its
 -- predecessor on the same row, and no open transaction can hold it up. See docs/explanation/sealing.md.
@@ -133,7 +133,7 @@ BEGIN
     END IF;
     PERFORM {{ audit }}.append_block(
         v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes,
-        v_snapshot::text, v_here, {{ audit }}.config_fingerprint()
+        v_snapshot::text, v_here, {{ audit }}.note_config(v_new_incarnation)
     );
     UPDATE {{ audit }}.seal_state AS s
     SET log_size = v_log_size + 1,

@@ -1,5 +1,5 @@
 -- object:   function audit.tg_ddl_watch()
--- requires: functions/touched_tables.sql, functions/follow_definition.sql, functions/follow_triggers.sql, functions/follow_partitions.sql, functions/record_dropped.sql
+-- requires: functions/touched_tables.sql, functions/follow_definition.sql, functions/follow_triggers.sql, functions/follow_partitions.sql, functions/record_dropped.sql, functions/watch_kit.sql
 -- purpose:  a changed table goes on being recorded, from its first write; what was done to it is on record
 CREATE OR REPLACE FUNCTION {{ audit }}.tg_ddl_watch()
 RETURNS event_trigger
@@ -23,6 +23,7 @@ BEGIN
     IF NOT (SELECT q.is_called FROM {{ audit }}.event_id_seq AS q) THEN
         RETURN; -- the log is being restored (pg_restore --data-only): numbers from here would be taken twice
     END IF;
+    PERFORM {{ audit }}.watch_kit(tg_event, tg_tag, v_statement);
     IF tg_event = 'ddl_command_end' AND tg_tag = 'GRANT' THEN
         -- only what is attached has rows
         PERFORM {{ audit }}.record_lent(v_statement || '{"command": "ALTER TABLE"}');

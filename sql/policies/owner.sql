@@ -2,6 +2,7 @@
 -- object:   policy blocks_all_owner on audit.blocks
 -- object:   policy chain_heads_all_owner on audit.chain_heads
 -- object:   policy change_events_all_owner on audit.change_events
+-- object:   policy config_seen_all_owner on audit.config_seen
 -- object:   policy checkpoints_all_owner on audit.checkpoints
 -- object:   policy log_tiles_all_owner on audit.log_tiles
 -- object:   policy descendants_all_owner on audit.descendants
@@ -71,4 +72,7 @@ CREATE POLICY checkpoints_all_owner ON {{ audit }}.checkpoints
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS log_tiles_all_owner ON {{ audit }}.log_tiles;
 CREATE POLICY log_tiles_all_owner ON {{ audit }}.log_tiles
+FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS config_seen_all_owner ON {{ audit }}.config_seen;
+CREATE POLICY config_seen_all_owner ON {{ audit }}.config_seen
 FOR ALL TO {{ owner }} USING (true) WITH CHECK (true);

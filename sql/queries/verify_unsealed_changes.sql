@@ -1,9 +1,10 @@
 -- object:   (query)
 -- purpose:  whether a control event that waits for its seal says that the configuration was changed
 SELECT EXISTS (
-    SELECT FROM {{ audit }}.change_events AS e
-    WHERE e.operation = 'C' AND e.new_values ->> 'kind' = ANY (%(kinds)s::text[])
-        AND e.occurred_at >= %(since)s::timestamptz - interval '1 hour'
+    SELECT FROM (VALUES (%(before)s::text, %(after)s::text)) AS w (before, after)
+    INNER JOIN {{ audit }}.change_events AS e ON e.operation = 'C'
+    WHERE e.occurred_at >= %(since)s::timestamptz - interval '1 hour'
+        AND {% include 'snippets/explains_config.sql' %}
         AND NOT EXISTS (
             SELECT FROM {{ audit }}.blocks AS b
             WHERE b.tenant_id = e.tenant_id

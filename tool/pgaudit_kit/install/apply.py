@@ -23,6 +23,9 @@ from pgaudit_kit.timeouts import Timeouts
 
 Progress = Callable[[Change], None]
 
+_GUARDS = {"event trigger", "trigger", "policy", "view", "function", "tables", "partitions"}
+"""Kinds of steps that change what guards the log, also where they drop it."""
+
 
 class PlanOutdated(Refused):
     """The database changed after the plan was made."""
@@ -64,10 +67,20 @@ def _steps(plan: Plan) -> list[tuple[str, str, str, str]]:
 
 
 def execute(
-    conn: Connection, schema: str, changes: Iterable[Change], progress: Progress = lambda change: None
+    conn: Connection,
+    schema: str,
+    changes: Iterable[Change],
+    progress: Progress = lambda change: None,
+    *,
+    said: bool = False,
 ) -> None:
-    """Run the steps, each as the role it is for, and stamp the digests; in a transaction of the caller's."""
+    """Run the steps, each as the role it is for, and stamp the digests; in a transaction of the caller's.
+
+    Unless the log has `said` so already, an event comes first.
+    """
     done = [change for change in changes if change.database is None]
+    if not said:
+        _record(conn, schema, done)
     roles = Roles()
     locked = False
     for change in done:
@@ -79,33 +92,27 @@ def execute(
         progress(change)
     become(conn, None)
     _stamp(conn, Templates(schema), done)
-    _record(conn, schema, done)
 
 
 def _record(conn: Connection, schema: str, done: list[Change]) -> None:
-    """A control event where objects of the kit were changed and no other event of the plan says so.
+    """A control event that says what is about to change of the kit, before anything does.
 
-    What `verify` finds in the sealed digests of triggers and functions must have an explanation.
+    What `verify` finds in the sealed digests of triggers and functions must have an explanation; and the
+    DDL watch, which else records each command, finds that this transaction has one.
     """
-    made = [f"{change.op} {change.kind} {change.target}" for change in done if change.objects]
+    made = [
+        f"{change.op} {change.kind} {change.target}"
+        for change in done
+        if change.objects or change.kind in _GUARDS
+    ]
     function = f"{Ident(schema).sql}.record_control(text, jsonb, integer, text)"
     there = conn.execute("SELECT pg_catalog.to_regprocedure(%s) IS NOT NULL", (function,)).fetchone()
     if not made or there is None or not there[0]:
         return
     become(conn, Roles().owner)
     detail = json.dumps({"version": __version__, "changes": made[:100], "more": max(0, len(made) - 100)})
-    names = {
-        "record": sql.Identifier(schema, "record_control"),
-        "log": sql.Identifier(schema, "change_events"),
-    }
-    conn.execute(
-        sql.SQL(
-            "SELECT {record}('kit-changed', %s::pg_catalog.jsonb) WHERE NOT EXISTS ("
-            " SELECT FROM {log} AS e"
-            " WHERE e.transaction_id = pg_catalog.txid_current() AND e.operation = 'C')"
-        ).format(**names),
-        (detail,),
-    )
+    record = sql.SQL("SELECT {}('kit-changed', %s::pg_catalog.jsonb)")
+    conn.execute(record.format(sql.Identifier(schema, "record_control")), (detail,))
     become(conn, None)
 
 

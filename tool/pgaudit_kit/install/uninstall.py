@@ -57,11 +57,13 @@ def uninstall(conn: Connection, schema: str, *, drop_data: bool, timeouts: Timeo
         run_ddl(conn, lambda c: execute(c, schema, stop), timeouts=timeouts)
         if not drop_data:
             # After the last capture and before the functions go, so that nothing is left unsealed.
-            run_ddl(conn, lambda c: _seal(c, schema), timeouts=timeouts)
+            # Twice: what the first records, of the triggers that are gone, only the next can seal.
+            for _ in range(2):
+                run_ddl(conn, lambda c: _seal(c, schema), timeouts=timeouts)
     rest = uninstall_plan(conn, schema, drop_data=drop_data).changes
     with translated():
         run_elsewhere(conn, rest)
-    run_ddl(conn, lambda c: execute(c, schema, rest), timeouts=timeouts)
+    run_ddl(conn, lambda c: execute(c, schema, rest, said=True), timeouts=timeouts)
 
 
 def _seal(conn: Connection, schema: str) -> None:

@@ -186,6 +186,7 @@ class _Run:
         try:
             with self.session.readable():
                 here = self.events.same_incarnation and not self._uninstalled()
+                self.config.seen = "config_seen" in self.usable
                 self.config.check(self.session, self.findings, same_incarnation=here)
         except Unreadable as error:
             self._break_off("completeness", error)

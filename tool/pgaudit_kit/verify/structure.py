@@ -104,6 +104,7 @@ _TABLES: dict[str, tuple[Level, str, dict[str, str]]] = {
         },
     ),
     "seal_state": ("chain", "r", {"log_size": "bigint"}),
+    "config_seen": ("completeness", "r", {"guards": "text", "access": "text"}),
     "checkpoints": ("checkpoint", "r", {"origin": "text", "size": "bigint", "note": "text"}),
     "log_tiles": (
         "checkpoint",

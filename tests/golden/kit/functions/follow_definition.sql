@@ -35,7 +35,6 @@ BEGIN
     -- The registry first: CREATE FUNCTION fires the DDL watch again, which must find nothing to do.
     v_number := "audit".record_table_version(p_table.table_id);
     UPDATE "audit".audited_tables AS t SET specialised = false WHERE t.table_id = p_table.table_id;
-    PERFORM "audit".use_generic_capture(p_table.table_id, v_number);
     PERFORM "audit".record_control('table-changed', p_statement || (
         SELECT jsonb_build_object(
             'table', v_name, 'columns', v.columns, 'key', v.key_columns, 'table_before', v_before
@@ -43,6 +42,8 @@ BEGIN
         FROM "audit".table_versions AS v
         WHERE v.table_id = p_table.table_id AND v.table_version = v_number
     ), p_table.table_id);
+    -- last: the watch, which sees the function made, finds the event that tells why
+    PERFORM "audit".use_generic_capture(p_table.table_id, v_number);
 END;
 $fn$;
 REVOKE ALL ON FUNCTION "audit".follow_definition("audit".audited_tables, jsonb) FROM PUBLIC;

@@ -128,7 +128,7 @@ BEGIN
     END IF;
     PERFORM "audit".append_block(
         v_log_size, v_sealed_at, '_system', v_last_system.event_ids, v_last_system.event_hashes,
-        v_snapshot::text, v_here, "audit".config_fingerprint()
+        v_snapshot::text, v_here, "audit".note_config(v_new_incarnation)
     );
     UPDATE "audit".seal_state AS s
     SET log_size = v_log_size + 1,

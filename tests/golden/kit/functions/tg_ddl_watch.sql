@@ -20,6 +20,7 @@ BEGIN
     IF NOT (SELECT q.is_called FROM "audit".event_id_seq AS q) THEN
         RETURN; -- the log is being restored (pg_restore --data-only): numbers from here would be taken twice
     END IF;
+    PERFORM "audit".watch_kit(tg_event, tg_tag, v_statement);
     IF tg_event = 'ddl_command_end' AND tg_tag = 'GRANT' THEN
         -- only what is attached has rows
         PERFORM "audit".record_lent(v_statement || '{"command": "ALTER TABLE"}');

@@ -52,3 +52,6 @@ FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
 DROP POLICY IF EXISTS log_tiles_all_owner ON "audit".log_tiles;
 CREATE POLICY log_tiles_all_owner ON "audit".log_tiles
 FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS config_seen_all_owner ON "audit".config_seen;
+CREATE POLICY config_seen_all_owner ON "audit".config_seen
+FOR ALL TO "pgaudit_kit_owner" USING (true) WITH CHECK (true);
