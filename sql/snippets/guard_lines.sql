@@ -1,12 +1,14 @@
+        -- numbers and no names, and nothing that a function looks up, which sees what committed after the snapshot
         SELECT json_build_array(
-            'function', p.proname, pg_get_function_identity_arguments(p.oid), p.xmin::text,
-            p.proowner::regrole::text, p.prosecdef, p.proconfig, encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+            'function', p.proname, p.proargtypes::text, p.xmin::text,
+            p.proowner, p.prosecdef, p.proconfig, encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
         )::text AS line
         FROM pg_proc AS p
         WHERE p.pronamespace = {{ schema_literal }}::regnamespace
         UNION ALL
         SELECT json_build_array(
-            'trigger', g.tgrelid::regclass::text, g.tgname, g.tgenabled, g.xmin::text, pg_get_triggerdef(g.oid)
+            'trigger', g.tgrelid, g.tgname, g.tgenabled, g.xmin::text, g.tgfoid, g.tgtype, g.tgattr::text,
+            encode(g.tgargs, 'hex'), g.tgqual::text
         )::text
         FROM pg_trigger AS g
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
@@ -43,7 +45,7 @@
         UNION ALL
         -- partitions come and go: what counts is whether any is unguarded
         SELECT json_build_array(
-            'partitions', i.inhparent::regclass::text, bool_and(c.relowner = o.relowner),
+            'partitions', i.inhparent, bool_and(c.relowner = o.relowner),
             bool_and(c.relrowsecurity), bool_and(c.relforcerowsecurity),
             bool_and((
                 SELECT bool_and(g.tgenabled = 'A') FROM pg_trigger AS g WHERE g.tgrelid = c.oid

@@ -1,3 +1,3 @@
 json_build_array(
-            'table', c.relname, c.relowner::regrole::text, c.relrowsecurity, c.relforcerowsecurity
+            'table', c.relname, c.relowner, c.relrowsecurity, c.relforcerowsecurity
         )::text

@@ -22,15 +22,17 @@ AS $fn$
         FROM (
             SELECT
                 ARRAY(SELECT s.line FROM (
+        -- numbers and no names, and nothing that a function looks up, which sees what committed after the snapshot
         SELECT json_build_array(
-            'function', p.proname, pg_get_function_identity_arguments(p.oid), p.xmin::text,
-            p.proowner::regrole::text, p.prosecdef, p.proconfig, encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
+            'function', p.proname, p.proargtypes::text, p.xmin::text,
+            p.proowner, p.prosecdef, p.proconfig, encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex')
         )::text AS line
         FROM pg_proc AS p
         WHERE p.pronamespace = '"audit"'::regnamespace
         UNION ALL
         SELECT json_build_array(
-            'trigger', g.tgrelid::regclass::text, g.tgname, g.tgenabled, g.xmin::text, pg_get_triggerdef(g.oid)
+            'trigger', g.tgrelid, g.tgname, g.tgenabled, g.xmin::text, g.tgfoid, g.tgtype, g.tgattr::text,
+            encode(g.tgargs, 'hex'), g.tgqual::text
         )::text
         FROM pg_trigger AS g
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
@@ -49,7 +51,7 @@ AS $fn$
             AND c.relnamespace <> '"audit"'::regnamespace
         UNION ALL
         SELECT json_build_array(
-            'table', c.relname, c.relowner::regrole::text, c.relrowsecurity, c.relforcerowsecurity
+            'table', c.relname, c.relowner, c.relrowsecurity, c.relforcerowsecurity
         )::text
         FROM pg_class AS c
         WHERE c.relnamespace = '"audit"'::regnamespace AND c.relkind IN ('r', 'p')
@@ -68,7 +70,7 @@ AS $fn$
         UNION ALL
         -- partitions come and go: what counts is whether any is unguarded
         SELECT json_build_array(
-            'partitions', i.inhparent::regclass::text, bool_and(c.relowner = o.relowner),
+            'partitions', i.inhparent, bool_and(c.relowner = o.relowner),
             bool_and(c.relrowsecurity), bool_and(c.relforcerowsecurity),
             bool_and((
                 SELECT bool_and(g.tgenabled = 'A') FROM pg_trigger AS g WHERE g.tgrelid = c.oid
@@ -96,7 +98,8 @@ AS $fn$
         WHERE p.pronamespace = '"audit"'::regnamespace
                 ) AS s ORDER BY s.line COLLATE "C") AS guard_lines,
                 ARRAY(SELECT s.line FROM (
-        SELECT json_build_array('owner', o.kind, o.name, o.owner::regrole::text)::text AS line
+        -- names from the catalogs' rows, not from functions, which see what committed after the snapshot
+        SELECT json_build_array('owner', o.kind, o.name, quote_ident(w.rolname))::text AS line
         FROM (
             SELECT 'schema' AS kind, n.nspname AS name, n.nspowner AS owner
             FROM pg_namespace AS n
@@ -106,11 +109,10 @@ AS $fn$
             FROM pg_class AS c
             WHERE c.relnamespace = '"audit"'::regnamespace AND c.relkind IN ('v', 'm', 'f', 'S')
         ) AS o
+        INNER JOIN pg_roles AS w ON w.oid = o.owner
         UNION
         SELECT json_build_array(
-            'grant', o.kind, o.name,
-            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
-            a.privilege_type, a.is_grantable
+            'grant', o.kind, o.name, coalesce(quote_ident(w.rolname), 'PUBLIC'), a.privilege_type, a.is_grantable
         )::text
         FROM (
             SELECT 'schema' AS kind, n.nspname::text AS name, n.nspowner AS owner, n.nspacl AS acl
@@ -131,44 +133,48 @@ AS $fn$
             UNION ALL
             -- trigger functions cannot be called; their catalog rows are among the guards
             SELECT
-                'function', quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')', p.proowner,
-                coalesce(p.proacl, acldefault('f', p.proowner))
+                'function', quote_ident(p.proname) || '(' || coalesce((
+                    SELECT string_agg(y.typname, ', ' ORDER BY i.place)
+                    FROM unnest(p.proargtypes) WITH ORDINALITY AS i (oid, place)
+                    INNER JOIN pg_type AS y ON y.oid = i.oid
+                ), '') || ')', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
             FROM pg_proc AS p
             WHERE p.pronamespace = '"audit"'::regnamespace
                 AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
         ) AS o
         CROSS JOIN LATERAL aclexplode(o.acl) AS a
+        LEFT JOIN pg_roles AS w ON w.oid = a.grantee
         WHERE a.grantee <> o.owner
         UNION
         SELECT json_build_array(
-            'default', d.defaclrole::regrole::text, n.nspname, d.defaclobjtype,
-            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
-            a.privilege_type, a.is_grantable
+            'default', quote_ident(r.rolname), n.nspname, d.defaclobjtype,
+            coalesce(quote_ident(w.rolname), 'PUBLIC'), a.privilege_type, a.is_grantable
         )::text
         FROM pg_default_acl AS d
+        INNER JOIN pg_roles AS r ON r.oid = d.defaclrole
         LEFT JOIN pg_namespace AS n ON n.oid = d.defaclnamespace
         CROSS JOIN LATERAL aclexplode(d.defaclacl) AS a
+        LEFT JOIN pg_roles AS w ON w.oid = a.grantee
         WHERE (
                 d.defaclnamespace = '"audit"'::regnamespace
-                OR (
-                    d.defaclnamespace = 0
-                    AND pg_get_userbyid(d.defaclrole) IN ('pgaudit_kit_owner', 'pgaudit_kit_view')
-                )
+                OR (d.defaclnamespace = 0 AND r.rolname IN ('pgaudit_kit_owner', 'pgaudit_kit_view'))
             )
             AND a.grantee <> d.defaclrole
         UNION
         -- whoever is a member of the kit's roles, and of whatever they are members of
         SELECT json_build_array(
-            'member', m.roleid::regrole::text, m.member::regrole::text, m.admin_option,
+            'member', quote_ident(r.rolname), quote_ident(w.rolname), m.admin_option,
             to_jsonb(m) ->> 'inherit_option', to_jsonb(m) ->> 'set_option' -- from 16 on
         )::text
         FROM pg_auth_members AS m
-        WHERE m.member IN (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = ANY ('{pgaudit_kit_owner,pgaudit_kit_view,pgaudit_kit_reader,pgaudit_kit_auditor,pgaudit_kit_sealer,pgaudit_kit_eraser,pgaudit_kit_dump,pgaudit_kit_signer}'::text[]))
+        INNER JOIN pg_roles AS r ON r.oid = m.roleid
+        INNER JOIN pg_roles AS w ON w.oid = m.member
+        WHERE w.rolname = ANY ('{pgaudit_kit_owner,pgaudit_kit_view,pgaudit_kit_reader,pgaudit_kit_auditor,pgaudit_kit_sealer,pgaudit_kit_eraser,pgaudit_kit_dump,pgaudit_kit_signer}'::text[])
             OR m.roleid IN (
                 WITH RECURSIVE below AS (
-                    SELECT r.oid
-                    FROM pg_roles AS r
-                    WHERE r.rolname = ANY ('{pgaudit_kit_owner,pgaudit_kit_view,pgaudit_kit_reader,pgaudit_kit_auditor,pgaudit_kit_sealer,pgaudit_kit_eraser,pgaudit_kit_dump,pgaudit_kit_signer}'::text[])
+                    SELECT k.oid
+                    FROM pg_roles AS k
+                    WHERE k.rolname = ANY ('{pgaudit_kit_owner,pgaudit_kit_view,pgaudit_kit_reader,pgaudit_kit_auditor,pgaudit_kit_sealer,pgaudit_kit_eraser,pgaudit_kit_dump,pgaudit_kit_signer}'::text[])
                     UNION
                     SELECT b.member
                     FROM below AS u
@@ -178,7 +184,7 @@ AS $fn$
                 SELECT u.oid FROM below AS u
             )
         UNION
-        SELECT json_build_array('role', r.rolname, a.attribute)::text
+        SELECT json_build_array('role', quote_ident(r.rolname), a.attribute)::text
         FROM pg_roles AS r
         CROSS JOIN LATERAL (
             VALUES

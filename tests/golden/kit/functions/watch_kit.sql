@@ -87,7 +87,7 @@ BEGIN
                     OR NOT c.relispartition AND EXISTS (
                         SELECT FROM "audit".config_seen AS s
                         WHERE json_build_array(
-            'table', c.relname, c.relowner::regrole::text, c.relrowsecurity, c.relforcerowsecurity
+            'table', c.relname, c.relowner, c.relrowsecurity, c.relforcerowsecurity
         )::text <> ALL (s.guard_lines)
                     )
                     OR c.relispartition AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
@@ -103,7 +103,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-    v_objects text[];
+    v_detail jsonb;
 BEGIN
     IF EXISTS (
         SELECT FROM "audit".change_events AS e
@@ -112,15 +112,20 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    v_objects := "audit".access_touched(p_command);
-    IF v_objects IS NOT NULL THEN
-        PERFORM "audit".record_control('access-changed', p_statement || jsonb_build_object('objects', v_objects));
+    v_detail := jsonb_build_object('kind', 'access-changed', 'objects', "audit".access_touched(p_command));
+    IF v_detail -> 'objects' = 'null' THEN
+        v_detail := jsonb_build_object('kind', 'guards-changed', 'objects', "audit".guards_touched(p_event));
+    END IF;
+    IF v_detail -> 'objects' = 'null' THEN
         RETURN;
     END IF;
-    v_objects := "audit".guards_touched(p_event);
-    IF v_objects IS NOT NULL THEN
-        PERFORM "audit".record_control('guards-changed', p_statement || jsonb_build_object('objects', v_objects));
-    END IF;
+    v_detail := v_detail || p_statement;
+    PERFORM "audit".record_control(v_detail ->> 'kind', v_detail)
+    WHERE NOT EXISTS ( -- what tg_ddl_rearm puts back is of the same command
+        SELECT FROM "audit".change_events AS e
+        WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
+            AND e.new_values = v_detail
+    );
 EXCEPTION WHEN undefined_table OR undefined_function OR undefined_column OR insufficient_privilege THEN
     -- a part of the kit is gone that this needs, if it is the owner's policy; the digests in the seals tell
     RAISE LOG 'pgaudit-kit: % could not be recorded: %', p_command, SQLERRM;
