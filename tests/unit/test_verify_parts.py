@@ -13,6 +13,7 @@ from pgaudit_kit import chain
 from pgaudit_kit.verify import Finding
 from pgaudit_kit.verify.findings import Findings
 from pgaudit_kit.verify.log import Gap, MissingBlocks, unexplained
+from pgaudit_kit.verify.report import Level
 from pgaudit_kit.verify.seals import MARGIN, Seals, SeenBy
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -167,7 +168,8 @@ def test_a_kind_is_listed_up_to_a_limit_for_each_tenant():
 
 def test_what_happened_to_the_log_stands_before_what_follows_for_rows():
     findings = Findings()
-    for event, level in enumerate(("replay", "completeness", "events", "chain")):
+    levels: tuple[Level, ...] = ("replay", "completeness", "events", "chain")
+    for event, level in enumerate(levels):
         findings.add(Finding(kind="k", level=level, tenant_id="a", event_id=event, message=""))
     assert [one.level for one in findings.sorted()] == ["chain", "events", "completeness", "replay"]
 

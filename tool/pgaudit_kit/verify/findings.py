@@ -66,7 +66,7 @@ class Findings:
         return min((number for number in numbers if number is not None), default=None)
 
     def sorted(self) -> tuple[Finding, ...]:
-        """Those kept: everybody's first, then by tenant; the log's own before what follows from it for rows."""
+        """Those kept: everybody's first, then by tenant; what follows for rows behind its cause."""
         return tuple(sorted(self._kept, key=_place))
 
 
