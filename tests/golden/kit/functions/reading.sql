@@ -30,6 +30,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- a query over many partitions is compiled for longer than it runs
 AS $fn$
 #variable_conflict use_column
 DECLARE
@@ -103,6 +104,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- a query over many partitions is compiled for longer than it runs
 AS $fn$
 #variable_conflict use_column
 DECLARE
