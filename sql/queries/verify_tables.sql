@@ -31,6 +31,11 @@ SELECT
         WHEN NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
             THEN 'this role may not read it'
         WHEN row_security_active(c.oid) THEN 'row security may hide rows from this role'
+        WHEN EXISTS (
+            SELECT FROM unnest(v.key_columns) AS k (name)
+            LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = k.name
+            WHERE a.attnum IS NULL
+        ) THEN 'its key was renamed or dropped since the last pgaudit-kit apply'
         WHEN NOT u.there THEN 'its key is not unique: no constraint says so'
         ELSE (
 {% with relation = sql('c.oid') %}{% include 'snippets/evaluated_functions.sql' %}{% endwith %}

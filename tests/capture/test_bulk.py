@@ -380,21 +380,19 @@ def test_null_row_xmin_is_forged_where_the_table_is_not_bulk(kit_db: Database):
     Kit(kit_db.dsn)("verify", "--all")
     for table, operation, forged in (("t", "I", False), ("t", "U", True), ("u", "I", True)):
         with kit_db.transaction():
-            kit_db.execute(
+            number = kit_db.execute(
                 "INSERT INTO audit.change_events (event_id, occurred_at, transaction_id, table_id,"
                 " table_version, operation, tenant_id, record_key, context, new_values)"
                 " SELECT nextval('audit.event_id_seq'), clock_timestamp(), txid_current(), table_id, 1, %s,"
-                " 'default', '1', '{}', '{}' FROM audit.audited_tables WHERE relation = %s::regclass",
+                " 'default', '1', '{}', '{}' FROM audit.audited_tables WHERE relation = %s::regclass"
+                " RETURNING event_id",
                 [operation, f"public.{table}"],
-            )
+            ).fetchone()
         answer = run("--dsn", kit_db.dsn, "verify", "--all", "--json")
         about_events = [one for one in answer.json["findings"] if one["level"] == "events"]
         assert len(about_events) == (1 if forged else 0), table + operation
         kit_db.execute(b"SET session_replication_role = replica")
         kit_db.execute(b"ALTER TABLE audit.change_events DISABLE TRIGGER append_only_row")
-        kit_db.execute(
-            b"DELETE FROM audit.change_events"
-            b" WHERE event_id = (SELECT max(event_id) FROM audit.change_events)"
-        )
+        kit_db.execute("DELETE FROM audit.change_events WHERE event_id = %s", number)
         kit_db.execute(b"ALTER TABLE audit.change_events ENABLE ALWAYS TRIGGER append_only_row")
         kit_db.execute(b"RESET session_replication_role")

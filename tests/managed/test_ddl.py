@@ -18,14 +18,16 @@ TABLE = """
 DECLARED = ("--tenant-column", "tenant", "--personal", "mail", "--exclude", "hidden")
 
 
-def judged(shop: Shop) -> None:
+def judged(shop: Shop, *, told: bool = True) -> None:
     """Whatever happened is sealed once, and the next apply makes capture fit again."""
     seal_all(shop.service)
     assert sealed_once(shop.service)
     assert_sound(shop.service)
-    shop.kit("verify", "--all")
+    shop.kit("verify", "--all", code=0 if told else 4)
     shop.kit("apply", "--yes")
     assert shop.kit.plan() == []
+    shop.kit("seal")
+    shop.kit("verify", "--all")
     shop.kit("doctor")
 
 
@@ -60,7 +62,7 @@ def test_a_write_after_a_change_of_columns_is_recorded(
         "SELECT tenant_id FROM audit.change_events WHERE operation = 'U'"
     ).fetchall()
     assert tenants == [("acme",)]
-    judged(shop)
+    judged(shop, told="RENAME id" not in change)  # which key it has now nobody has told the kit
 
 
 def test_excluded_and_personal_columns_stay_so_under_another_name(shop: Shop) -> None:
