@@ -26,8 +26,9 @@ def judged(shop: Shop, *, told: bool = True) -> None:
     shop.kit("verify", "--all", code=0 if told else 4)
     shop.kit("apply", "--yes")
     assert shop.kit.plan() == []
-    shop.kit("seal")
-    shop.kit("verify", "--all")
+    if not told:
+        shop.kit("seal")
+        shop.kit("verify", "--all")
     shop.kit("doctor")
 
 
