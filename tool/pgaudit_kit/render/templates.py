@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -64,15 +65,6 @@ class Templates:
         """Prepare rendering for the installation in `schema`; `partman` is the schema of pg_partman."""
         self.schema = schema
         self.roles = roles or Roles()
-        self._environment = jinja2.Environment(
-            loader=jinja2.FunctionLoader(_load),
-            undefined=jinja2.StrictUndefined,
-            finalize=_quoted,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # noqa: S701 - SQL, and every value quotes itself
-        )
         self._globals = self._common(personal_context, actions or {})
         self._globals |= {"partman": Ident(partman), "partman_name": Literal(partman)}
 
@@ -103,11 +95,25 @@ class Templates:
 
     def render(self, path: str, values: Mapping[str, Any] | None = None) -> str:
         """The text of one template (`functions/seal.sql`, `triggers/capture.sql`)."""
-        return self._environment.get_template(path).render(**self._globals, **(values or {}))
+        return _environment().get_template(path).render(**self._globals, **(values or {}))
 
     def render_text(self, text: str) -> str:
         """The same for a template that stands in no file of sql/, such as a migration's."""
-        return self._environment.from_string(text).render(**self._globals)
+        return _environment().from_string(text).render(**self._globals)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """One for all installations: the templates are the same, and compiling them is most of a command's work."""
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_load),
+        undefined=jinja2.StrictUndefined,
+        finalize=_quoted,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - SQL, and every value quotes itself
+    )
 
 
 def _by_letter(actions: Mapping[str, Sequence[str]]) -> str:
