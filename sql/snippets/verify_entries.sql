@@ -4,32 +4,41 @@
 -- now, `absent` those that had another name or were not recorded, so that its events may have changed them
 -- and do not tell; `renamed` are the names that some of these had; `whole` says that it recorded the present
 -- columns and no others.
+definition AS MATERIALIZED (
+    SELECT
+        v.table_version,
+        c.*,
+        c.recorded IN ('yes', 'personal') AS is_recorded,
+        n.name IS NOT NULL AS is_present
+    FROM {{ audit }}.table_versions AS v
+    CROSS JOIN LATERAL jsonb_to_recordset(v.columns) AS c (attnum integer, name text, type text, recorded text)
+    LEFT JOIN jsonb_to_recordset(%(recorded_columns)s::jsonb) AS n (name text) ON n.name = c.name
+    WHERE v.table_id = %(table_id)s
+),
+
 comparable AS MATERIALIZED (
     SELECT
         v.table_version,
-        coalesce(array_agg(n.name) FILTER (WHERE c.name IS NOT NULL), '{}') AS names,
-        coalesce(array_agg(n.name) FILTER (WHERE c.type = n.type), '{}') AS firm,
-        coalesce(array_agg(n.name) FILTER (WHERE c.name IS NULL), '{}') AS absent,
-        coalesce(jsonb_object_agg(n.name, r.name) FILTER (WHERE c.name IS NULL AND r.name IS NOT NULL), '{}')
-            AS renamed,
-        bool_and(c.type IS NOT DISTINCT FROM n.type) AND count(*) = (
-            SELECT count(*) FROM jsonb_to_recordset(v.columns) AS a (recorded text)
-            WHERE a.recorded IN ('yes', 'personal')
-        ) AS whole
-    FROM {{ audit }}.table_versions AS v
-    CROSS JOIN LATERAL jsonb_to_recordset(%(recorded_columns)s::jsonb)
+        coalesce(array_agg(n.name) FILTER (WHERE c.is_same), '{}') AS names,
+        coalesce(array_agg(n.name) FILTER (WHERE c.is_same AND d.type = n.type), '{}') AS firm,
+        coalesce(array_agg(n.name) FILTER (WHERE NOT c.is_same), '{}') AS absent,
+        coalesce(jsonb_object_agg(n.name, r.name) FILTER (WHERE r.name IS NOT NULL), '{}') AS renamed,
+        bool_and(c.is_same AND d.type = n.type) AND count(*) = v.recorded AS whole
+    FROM (
+        SELECT e.table_version, count(*) FILTER (WHERE e.is_recorded) AS recorded
+        FROM definition AS e
+        GROUP BY e.table_version
+    ) AS v
+    CROSS JOIN jsonb_to_recordset(%(recorded_columns)s::jsonb)
         AS n (attnum integer, name text, type text, recorded text)
-    LEFT JOIN LATERAL jsonb_to_recordset(v.columns) AS c (attnum integer, name text, type text, recorded text)
-        ON c.attnum = n.attnum AND c.name = n.name AND c.recorded IN ('yes', 'personal')
-    LEFT JOIN LATERAL (
-        SELECT o.name FROM jsonb_to_recordset(v.columns) AS o (attnum integer, name text, recorded text)
-        WHERE o.attnum = n.attnum AND o.recorded IN ('yes', 'personal')
-            -- in a restored table the numbers may be others'
-            AND NOT v.columns @> jsonb_build_array(jsonb_build_object('name', n.name))
-            AND NOT %(recorded_columns)s::jsonb @> jsonb_build_array(jsonb_build_object('name', o.name))
-    ) AS r ON true
-    WHERE v.table_id = %(table_id)s AND n.recorded IN ('yes', 'personal') AND n.name = ANY (%(present)s::text[])
-    GROUP BY v.table_version, v.columns
+    LEFT JOIN definition AS d ON d.table_version = v.table_version AND d.name = n.name
+    CROSS JOIN LATERAL (SELECT (d.attnum = n.attnum AND d.is_recorded) IS TRUE) AS c (is_same)
+    -- in a restored table the numbers may be others'
+    LEFT JOIN definition AS r
+        ON r.table_version = v.table_version AND r.attnum = n.attnum AND r.is_recorded AND NOT r.is_present
+        AND d.name IS NULL
+    WHERE n.recorded IN ('yes', 'personal') AND n.name = ANY (%(present)s::text[])
+    GROUP BY v.table_version, v.recorded
 ),
 
 event AS (
