@@ -57,6 +57,22 @@ def test_what_is_no_change_of_columns_records_nothing(audited: Audit):
     assert len(controls(t.db)) == before
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["CREATE TABLE public.other (a int)", "CREATE TEMP TABLE other (a int)", "CREATE INDEX ON public.t (a)"],
+)
+def test_ddl_that_concerns_no_audit_locks_nothing_of_the_log(audited: Audit, command: str):
+    t = audited(TABLE)
+    with t.db.transaction():
+        t.db.execute(command.encode())
+        locked = t.db.execute(
+            "SELECT DISTINCT l.relation::regclass::text FROM pg_locks AS l"
+            " INNER JOIN pg_class AS c ON c.oid = l.relation"
+            " WHERE l.pid = pg_backend_pid() AND c.relname LIKE 'change_events%'"
+        ).fetchall()
+    assert locked == []
+
+
 def test_declared_columns_are_followed_when_renamed(audited: Audit):
     t = audited(
         "CREATE TABLE public.t (id int PRIMARY KEY, tenant text, secret text, mail text, who text)",

@@ -7,10 +7,14 @@ DECLARE
     v_trigger record;
     v_leaf regclass;
 BEGIN
-    IF coalesce(current_setting('pgaudit_kit.stamping', true), '') <> 'on' AND EXISTS (
+    IF NOT EXISTS (
         SELECT FROM pg_event_trigger_ddl_commands() AS d
-        WHERE d.classid = 'pg_class'::regclass AND d.command_tag IN ('CREATE TABLE', 'ALTER TABLE')
+        WHERE d.classid = 'pg_class'::regclass AND d.schema_name <> 'pg_temp'
+            AND d.command_tag IN ('CREATE TABLE', 'ALTER TABLE', 'ALTER FOREIGN TABLE')
     ) THEN
+        RETURN; -- nothing else makes partitions or switches triggers
+    END IF;
+    IF coalesce(current_setting('pgaudit_kit.stamping', true), '') <> 'on' THEN
         FOR v_leaf IN
             SELECT c.oid::regclass
             FROM pg_class AS o
@@ -31,9 +35,8 @@ BEGIN
     FOR v_trigger IN
         SELECT g.tgrelid, g.tgname
         FROM pg_trigger AS g
-        INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
         INNER JOIN pg_class AS c ON c.oid = g.tgrelid
-        WHERE p.pronamespace = '"audit"'::regnamespace
+        WHERE g.tgfoid IN (SELECT p.oid FROM pg_proc AS p WHERE p.pronamespace = '"audit"'::regnamespace)
             AND g.tgenabled IN ('O', 'R')
             AND pg_has_role(current_user, c.relowner, 'USAGE')
     LOOP

@@ -27,21 +27,19 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    WITH RECURSIVE above_audited AS (
-        SELECT t.table_id, t.relation::oid AS relation
-        FROM "audit".audited_tables AS t
-        WHERE t.enabled
+    WITH RECURSIVE below AS (
+        SELECT unnest(v_touched) AS relation
         UNION
-        SELECT u.table_id, i.inhparent
-        FROM above_audited AS u
-        INNER JOIN pg_inherits AS i ON i.inhrelid = u.relation
+        SELECT i.inhrelid
+        FROM below AS u
+        INNER JOIN pg_inherits AS i ON i.inhparent = u.relation
     ),
 
-    above_touched AS (
+    above AS (
         SELECT unnest(v_touched) AS relation
         UNION
         SELECT i.inhparent
-        FROM above_touched AS u
+        FROM above AS u
         INNER JOIN pg_inherits AS i ON i.inhrelid = u.relation
     )
 
@@ -49,8 +47,8 @@ BEGIN
     FROM "audit".audited_tables AS t
     WHERE t.enabled AND (
         v_everywhere
-        OR t.table_id IN (SELECT u.table_id FROM above_audited AS u WHERE u.relation = ANY (v_touched))
-        OR t.relation IN (SELECT u.relation FROM above_touched AS u)
+        OR t.relation IN (SELECT u.relation FROM below AS u)
+        OR t.relation IN (SELECT u.relation FROM above AS u)
         -- what is dropped or detached has nothing above it any more
         OR t.table_id IN (SELECT d.table_id FROM "audit".descendants AS d WHERE d.relation = ANY (v_touched))
     )

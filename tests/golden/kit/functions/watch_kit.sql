@@ -46,6 +46,8 @@ RETURNS text[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $fn$
+DECLARE
+    v_following text[] := '{}';
 BEGIN
     IF p_event = 'sql_drop' THEN
         RETURN (
@@ -57,6 +59,29 @@ BEGIN
             WHERE d.original AND d.address_names[1] = 'audit'
                 AND d.object_type IN ('function', 'table', 'view', 'policy', 'trigger', 'rule')
                 AND "audit".is_new(y.xmin) IS NOT TRUE
+        );
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_event_trigger_ddl_commands() AS d
+        WHERE d.schema_name = 'audit'
+            OR d.classid IN (
+                'pg_namespace'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass, 'pg_rewrite'::regclass
+            )
+    ) THEN
+        RETURN NULL; -- as for most commands, which should not wait for more catalogs to be read
+    END IF;
+    -- the log is read only where it may matter: each of its partitions has to be locked for that
+    IF EXISTS (
+        SELECT FROM pg_event_trigger_ddl_commands() AS d
+        WHERE d.classid = 'pg_proc'::regclass AND d.schema_name = 'audit'
+    ) THEN
+        -- capture functions follow their tables, and table-changed says so
+        v_following := ARRAY(
+            SELECT f.prefix || e.table_id
+            FROM "audit".change_events AS e
+            CROSS JOIN unnest('{tg_capture_,tg_bulk_}'::text[]) AS f (prefix)
+            WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
+                AND e.table_id IS NOT NULL
         );
     END IF;
     RETURN (
@@ -72,12 +97,7 @@ BEGIN
         LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
         WHERE d.command_tag <> 'COMMENT' AND (
             d.classid = 'pg_namespace'::regclass AND d.objid = '"audit"'::regnamespace
-            -- capture functions follow their tables, and table-changed says so
-            OR p.pronamespace = '"audit"'::regnamespace AND NOT EXISTS (
-                SELECT FROM "audit".change_events AS e
-                WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
-                    AND p.proname = ANY (ARRAY['tg_capture_' || e.table_id, 'tg_bulk_' || e.table_id])
-            )
+            OR p.pronamespace = '"audit"'::regnamespace AND p.proname <> ALL (v_following)
             OR c.relnamespace = '"audit"'::regnamespace AND NOT "audit".is_new(y.xmin) AND (
                 d.classid IN ('pg_policy'::regclass, 'pg_trigger'::regclass, 'pg_rewrite'::regclass)
                 OR c.relkind IN ('v', 'm')
@@ -105,13 +125,6 @@ AS $fn$
 DECLARE
     v_detail jsonb;
 BEGIN
-    IF EXISTS (
-        SELECT FROM "audit".change_events AS e
-        WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
-            AND e.new_values ->> 'kind' = 'kit-changed'
-    ) THEN
-        RETURN;
-    END IF;
     v_detail := jsonb_build_object('kind', 'access-changed', 'objects', "audit".access_touched(p_command));
     IF v_detail -> 'objects' = 'null' THEN
         v_detail := jsonb_build_object('kind', 'guards-changed', 'objects', "audit".guards_touched(p_event));
@@ -121,10 +134,10 @@ BEGIN
     END IF;
     v_detail := v_detail || p_statement;
     PERFORM "audit".record_control(v_detail ->> 'kind', v_detail)
-    WHERE NOT EXISTS ( -- what tg_ddl_rearm puts back is of the same command
+    WHERE NOT EXISTS ( -- a plan of the kit's tells of itself; what tg_ddl_rearm puts back is of the same command
         SELECT FROM "audit".change_events AS e
         WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
-            AND e.new_values = v_detail
+            AND (e.new_values ->> 'kind' = 'kit-changed' OR e.new_values = v_detail)
     );
 EXCEPTION WHEN undefined_table OR undefined_function OR undefined_column OR insufficient_privilege THEN
     -- a part of the kit is gone that this needs, if it is the owner's policy; the digests in the seals tell
