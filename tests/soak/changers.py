@@ -56,7 +56,7 @@ class Changer:
         return name
 
     def _columns(self, conn: Connection) -> None:
-        table = self.choice.choice(("doc", "part", "parent", "child", "mood", "scratch"))
+        table = self.choice.choice(("doc", "part", "parent", "child", "mood", "scratch", "mass"))
         columns = [name for (name,) in conn.execute(COLUMNS, [self.world.oids[table]])]
         extra = [name for name in columns if name.startswith("x")]
         alter = f"ALTER TABLE public.{table}"

@@ -24,7 +24,7 @@ ALLOWED = {
 }
 """What DDL of others may do to a writer, kit or not."""
 
-PLAIN = ("doc", "mover", "mood", "scratch")
+PLAIN = ("doc", "mover", "mood", "scratch", "mass")
 TENANTS = ("a", "b", "c")
 
 

@@ -28,7 +28,8 @@ from tests.soak.ledger import Ledger, Transaction
 
 Connection = psycopg.Connection[Any]
 
-TABLES = ("doc", "part", "parent", "child", "mover", "mood", "scratch")
+TABLES = ("doc", "part", "parent", "child", "mover", "mood", "scratch", "mass")
+"""`mass` is declared bulk: its INSERT and DELETE are recorded by statement."""
 LOOSE = (4, 5)
 """Partitions of `part` that are detached, attached and dropped."""
 SHARED = 12
@@ -47,6 +48,7 @@ SCHEMA = """
     CREATE TABLE public.mover (id bigint PRIMARY KEY, tenant text, n int, v text);
     CREATE TABLE public.mood (id bigint PRIMARY KEY, tenant text, n int, v text, feel public.feeling);
     CREATE TABLE public.scratch (id bigint PRIMARY KEY, tenant text, n int, v text);
+    CREATE TABLE public.mass (id bigint PRIMARY KEY, tenant text, n int, v text);
 """
 ANYWHERE = {
     "40001": "serialization failure",
@@ -201,7 +203,8 @@ def build(world: World) -> None:
         for args in (
             ["install", "--yes"],
             ["enable", "public.doc", "--tenant-column", "tenant", "--personal", "email"],
-            ["enable", *(f"public.{name}" for name in TABLES[1:]), "--tenant-column", "tenant"],
+            ["enable", *(f"public.{name}" for name in TABLES[1:-1]), "--tenant-column", "tenant"],
+            ["enable", "public.mass", "--tenant-column", "tenant", "--bulk"],
         ):
             answer = world.kit(*args)
             assert answer.returncode == 0, answer.stderr + answer.stdout
