@@ -9,6 +9,7 @@ import pytest
 from pgaudit_kit import resources
 from pgaudit_kit.names import Ident, Literal, QualifiedName, stored_tenant
 from pgaudit_kit.render import Roles, Templates, kit_units
+from pgaudit_kit.render.templates import _environment
 from pgaudit_kit.render.templates import Sql, dollar_quote, strip_header, text_array
 from pgaudit_kit.render.units import FOLDERS
 from tests.servers import Database
@@ -21,15 +22,13 @@ HEADER = re.compile(
 
 @pytest.mark.parametrize("value", ["text", 1, None, True, 1.5, ["a"], b"x"])
 def test_a_template_prints_nothing_that_does_not_quote_itself(value: object):
-    templates = Templates("audit")
     with pytest.raises(TypeError, match="may print identifiers and literals"):
-        templates._environment.from_string("SELECT {{ value }}").render(value=value)
+        _environment().from_string("SELECT {{ value }}").render(value=value)
 
 
 def test_a_template_prints_what_quotes_itself():
-    environment = Templates("audit")._environment
     values = [Ident('a"b'), QualifiedName("a", "b"), Literal("it's"), Sql("now()")]
-    text = environment.from_string("{% for v in values %}{{ v }} {% endfor %}").render(values=values)
+    text = _environment().from_string("{% for v in values %}{{ v }} {% endfor %}").render(values=values)
     assert text == """"a""b" "a"."b" 'it''s' now() """
 
 

@@ -104,7 +104,7 @@ class Templates:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    """One for all installations: the templates are the same, and compiling them is most of a command's work."""
+    """One for all installations: compiling the templates is most of a command's work."""
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(_load),
         undefined=jinja2.StrictUndefined,
