@@ -9,8 +9,7 @@ import pytest
 from pgaudit_kit import resources
 from pgaudit_kit.names import Ident, Literal, QualifiedName, stored_tenant
 from pgaudit_kit.render import Roles, Templates, kit_units
-from pgaudit_kit.render.templates import _environment
-from pgaudit_kit.render.templates import Sql, dollar_quote, strip_header, text_array
+from pgaudit_kit.render.templates import Sql, _environment, dollar_quote, strip_header, text_array
 from pgaudit_kit.render.units import FOLDERS
 from tests.servers import Database
 
