@@ -7,13 +7,21 @@
 CREATE OR REPLACE FUNCTION {{ audit }}.config_state(
     OUT fingerprint text, OUT guards text, OUT access text, OUT guard_lines text[], OUT access_lines text[]
 )
-LANGUAGE sql
+LANGUAGE plpgsql -- which keeps the plan: planning takes as long as all else, and each seal asks
 STABLE
 SECURITY DEFINER -- sealers need not read the catalogs of others
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off -- the same digest whoever seals
 AS $fn$
+#variable_conflict use_column
+BEGIN
+    SELECT n.fingerprint, n.guards, n.access, n.guard_lines, n.access_lines
+    INTO fingerprint, guards, access, guard_lines, access_lines
+    FROM (
 {% include 'snippets/config_state.sql' %}
+
+    ) AS n;
+END;
 $fn$;
 CREATE OR REPLACE FUNCTION {{ audit }}.config_fingerprint()
 RETURNS text

@@ -34,9 +34,8 @@
             -- trigger functions cannot be called; their catalog rows are among the guards
             SELECT
                 'function', quote_ident(p.proname) || '(' || coalesce((
-                    SELECT string_agg(y.typname, ', ' ORDER BY i.place)
+                    SELECT string_agg((SELECT y.typname FROM pg_type AS y WHERE y.oid = i.oid), ', ' ORDER BY i.place)
                     FROM unnest(p.proargtypes) WITH ORDINALITY AS i (oid, place)
-                    INNER JOIN pg_type AS y ON y.oid = i.oid
                 ), '') || ')', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
             FROM pg_proc AS p
             WHERE p.pronamespace = {{ schema_literal }}::regnamespace

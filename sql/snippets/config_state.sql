@@ -18,5 +18,7 @@
                 ARRAY(SELECT s.line FROM (
 {% include 'snippets/access_lines.sql' %}
                 ) AS s ORDER BY s.line COLLATE "C") AS access_lines
+            OFFSET 0 -- else each use of the lines would collect them anew
         ) AS l
+        OFFSET 0
     ) AS d

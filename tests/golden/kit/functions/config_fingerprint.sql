@@ -1,12 +1,17 @@
 CREATE OR REPLACE FUNCTION "audit".config_state(
     OUT fingerprint text, OUT guards text, OUT access text, OUT guard_lines text[], OUT access_lines text[]
 )
-LANGUAGE sql
+LANGUAGE plpgsql -- which keeps the plan: planning takes as long as all else, and each seal asks
 STABLE
 SECURITY DEFINER -- sealers need not read the catalogs of others
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off -- the same digest whoever seals
 AS $fn$
+#variable_conflict use_column
+BEGIN
+    SELECT n.fingerprint, n.guards, n.access, n.guard_lines, n.access_lines
+    INTO fingerprint, guards, access, guard_lines, access_lines
+    FROM (
     SELECT
         encode(sha256(convert_to(d.guards || E'\n' || d.access, 'UTF8')), 'hex') AS fingerprint,
         d.guards,
@@ -134,9 +139,8 @@ AS $fn$
             -- trigger functions cannot be called; their catalog rows are among the guards
             SELECT
                 'function', quote_ident(p.proname) || '(' || coalesce((
-                    SELECT string_agg(y.typname, ', ' ORDER BY i.place)
+                    SELECT string_agg((SELECT y.typname FROM pg_type AS y WHERE y.oid = i.oid), ', ' ORDER BY i.place)
                     FROM unnest(p.proargtypes) WITH ORDINALITY AS i (oid, place)
-                    INNER JOIN pg_type AS y ON y.oid = i.oid
                 ), '') || ')', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
             FROM pg_proc AS p
             WHERE p.pronamespace = '"audit"'::regnamespace
@@ -195,8 +199,13 @@ AS $fn$
         ) AS a (attribute, has)
         WHERE a.has
                 ) AS s ORDER BY s.line COLLATE "C") AS access_lines
+            OFFSET 0 -- else each use of the lines would collect them anew
         ) AS l
+        OFFSET 0
     ) AS d
+
+    ) AS n;
+END;
 $fn$;
 CREATE OR REPLACE FUNCTION "audit".config_fingerprint()
 RETURNS text
