@@ -47,7 +47,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $fn$
 DECLARE
-    v_following text[] := '{}';
+    v_following text[] := '{}'::text[];
 BEGIN
     IF p_event = 'sql_drop' THEN
         RETURN (
