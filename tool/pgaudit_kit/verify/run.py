@@ -19,6 +19,7 @@ from pgaudit_kit.verify.events_level import EventsLevel
 from pgaudit_kit.verify.facts import Facts, read_facts
 from pgaudit_kit.verify.findings import Findings
 from pgaudit_kit.verify.personal import Personal
+from pgaudit_kit.verify.registry import check_registry
 from pgaudit_kit.verify.report import (
     LEVELS,
     Level,
@@ -216,6 +217,8 @@ class _Run:
             self.session, self.facts, self.findings, self.events.same_incarnation, expected
         )
         try:
+            with self.session.readable():
+                check_registry(self.session, self.findings)
             self.rows.run(self.progress)
         except Unreadable as error:
             self._break_off("completeness", error)
