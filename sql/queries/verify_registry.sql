@@ -50,6 +50,17 @@ described AS MATERIALIZED (
     ORDER BY o.table_id, o.table_version, o.event_id DESC
 ),
 
+-- what says that auditing of a table begins, where it had begun: only from there on rows are compared
+doubled AS (
+    SELECT o.table_id, o.said ->> 'table' AS name, o.event_id
+    FROM (
+        SELECT o.*, lag(o.kind) OVER (PARTITION BY o.table_id ORDER BY o.event_id) AS before
+        FROM told AS o
+        WHERE o.table_id IS NOT NULL
+    ) AS o
+    WHERE o.kind = 'table-enabled' AND o.before NOT IN ('table-disabled', 'table-dropped')
+),
+
 setting AS (
     SELECT DISTINCT ON (s.name) s.name, s.value
     FROM (
@@ -95,6 +106,10 @@ SELECT s.name AS what, CASE WHEN t.enabled THEN 'says that it is audited'
 FROM standing AS s
 LEFT JOIN {{ audit }}.audited_tables AS t ON t.table_id = s.table_id
 WHERE t.enabled IS DISTINCT FROM s.enabled AND (t.table_id IS NOT NULL OR s.enabled)
+UNION ALL
+SELECT coalesce(s.name, d.name), format('has the table since before event %%s, which says that its auditing began', d.event_id)
+FROM doubled AS d
+LEFT JOIN standing AS s ON s.table_id = d.table_id
 UNION ALL
 SELECT s.name, 'has another declaration'
 FROM standing AS s

@@ -140,3 +140,25 @@ def test_a_table_that_is_gone_from_it_is_found(attacked: Database) -> None:
     attacked.execute(f"DELETE FROM audit.table_versions {OF_PAY}")
     attacked.execute("DELETE FROM audit.audited_tables WHERE personal_attnums <> '{}'")
     assert ("public.pay", "the registry does not have it") in found(attacked, 1)
+
+
+FORGED = {
+    "the kit was uninstalled": "SELECT audit.record_control('uninstalled', '{}')",
+    "its auditing begins now": "SELECT audit.record_control('table-enabled', new_values, table_id)"
+    ' FROM audit.change_events WHERE new_values @> \'{"kind": "table-enabled", "table": "public.dinner"}\'',
+}
+
+
+@pytest.mark.parametrize("event", FORGED.values(), ids=FORGED)
+def test_an_event_that_says_so_hides_no_write_past_the_triggers(kit_db: Database, event: str) -> None:
+    kit = Kit(kit_db.dsn)
+    kit_db.execute("CREATE TABLE public.dinner (id int PRIMARY KEY, v text)")
+    kit("enable", "public.dinner")
+    kit_db.execute("INSERT INTO public.dinner VALUES (1, 'soup')")
+    kit_db.execute("SET session_replication_role = replica; ALTER TABLE public.dinner DISABLE TRIGGER USER")
+    kit_db.execute("UPDATE public.dinner SET v = 'fish'; RESET session_replication_role")
+    kit("apply", "--yes")
+    kit_db.execute(event)
+    seal_all(kit_db)
+    kinds = {one["kind"] for one in kit("verify", "--all", "--json", code=1).json["findings"]}
+    assert kinds & {"registry-changed", "replay-differs"}
