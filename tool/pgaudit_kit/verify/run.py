@@ -261,6 +261,7 @@ class _Run:
             notes=tuple(self.findings.notes),
             proof=self.proof,
             since=self.since,
+            tables_expected=len(self.trust.policy.tables) if self.trust else 0,
         )
 
     def _tenant(self, name: str, known: set[str]) -> TenantReport:
