@@ -13,7 +13,12 @@
         FROM pg_trigger AS g
         INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
         INNER JOIN pg_class AS c ON c.oid = g.tgrelid
-        WHERE p.pronamespace = {{ schema_literal }}::regnamespace AND g.tgparentid = 0
+        WHERE g.tgparentid = 0
+            AND (
+                p.pronamespace = {{ schema_literal }}::regnamespace
+                -- somebody else's on a table of the kit, who could let events vanish
+                OR c.relnamespace = {{ schema_literal }}::regnamespace AND NOT g.tgisinternal
+            )
             AND NOT (c.relnamespace = {{ schema_literal }}::regnamespace AND c.relispartition)
             AND NOT (c.relispartition AND p.proname = 'tg_truncate')
         UNION ALL
@@ -48,7 +53,10 @@
             'partitions', i.inhparent, bool_and(c.relowner = o.relowner),
             bool_and(c.relrowsecurity), bool_and(c.relforcerowsecurity),
             bool_and((
-                SELECT bool_and(g.tgenabled = 'A') FROM pg_trigger AS g WHERE g.tgrelid = c.oid
+                SELECT bool_and(g.tgenabled = 'A' AND p.pronamespace = {{ schema_literal }}::regnamespace)
+                FROM pg_trigger AS g
+                INNER JOIN pg_proc AS p ON p.oid = g.tgfoid
+                WHERE g.tgrelid = c.oid
             ) IS NOT FALSE),
             bool_and(
                 ARRAY(SELECT l.polname FROM pg_policy AS l WHERE l.polrelid = c.oid ORDER BY l.polname)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,22 @@ def test_a_log_of_70000_entries_has_the_tiles_of_the_specifications_example() ->
     partial = {key for key in store.objects if ".p/" in key and "entries" not in key}
     assert partial == {"tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1"}
     assert len(store.objects["tile/1/000"]) == 8192
+
+
+VECTORS = Path(__file__).parents[1] / "unit" / "vectors" / "tiles.json"
+WORDS = b"one two three four five six seven eit nain ten ileven twelf threeten fourten fivten".split()
+
+
+def test_tiles_and_bundles_of_another_implementation_come_out_the_same() -> None:
+    known = {path: bytes.fromhex(content) for path, content in json.loads(VECTORS.read_text()).items()}
+    assert len(known) == 2 * len(WORDS)
+    store = Memory()
+    for size in range(1, len(WORDS) + 1):
+        export_tiles(store, size, lambda start, stop: iter(WORDS[start:stop]))
+    made = {path: body for path, body in store.objects.items() if path.startswith("tile/")}
+    assert made == known
+    for width in range(1, len(WORDS) + 1):
+        assert list(decode_bundle(known[entries_path(0, width)], width)) == WORDS[:width]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -142,6 +142,11 @@ GUARDS = {
     "no force": "ALTER TABLE audit.blocks NO FORCE ROW LEVEL SECURITY",
     "view": VIEW,
     "rule": "CREATE RULE r AS ON INSERT TO audit.tenant_readers DO INSTEAD NOTHING",
+    "trigger": "CREATE TRIGGER t BEFORE UPDATE ON audit.settings FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "trigger of a partition": "CREATE TRIGGER t BEFORE UPDATE ON audit.blocks_default FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger();"
+    " ALTER TABLE audit.blocks_default ENABLE ALWAYS TRIGGER t",
     "function dropped": "DROP FUNCTION audit.receipt(bigint)",
     "function altered": "ALTER FUNCTION audit.seal() COST 77",
     "grant on a function": "GRANT EXECUTE ON FUNCTION audit.event_line(audit.change_events) TO PUBLIC",

@@ -69,6 +69,21 @@ def test_a_trigger_switched_off_and_on_is_found_where_no_event_trigger_saw_it(lo
     assert len(found(log)) == before + 1
 
 
+def test_a_trigger_on_the_log_that_came_and_went_between_two_seals_is_told(log: Database) -> None:
+    """No digest has seen it; the event triggers have."""
+    log.execute(
+        "CREATE TRIGGER eat BEFORE UPDATE ON audit.settings FOR EACH ROW"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    )
+    log.execute("DROP TRIGGER eat ON audit.settings")
+    write(log, 2)
+    seal_all(log)
+    answer = run("--dsn", log.dsn, "verify", "--all", "--json")
+    told = [one["message"] for one in answer.json["notes"] if "guards of the kit" in one["message"]]
+    assert (answer.code, len(told)) == (0, 2)
+    assert "by DROP TRIGGER, as postgres: trigger eat on audit.settings." in told[0]
+
+
 def test_what_an_event_tells_of_is_no_finding(log: Database) -> None:
     log.execute('ALTER TABLE public.doc DISABLE TRIGGER "00_pgaudit_kit_audit_row"')
     log.execute('ALTER TABLE public.doc ENABLE ALWAYS TRIGGER "00_pgaudit_kit_audit_row"')

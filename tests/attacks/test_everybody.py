@@ -161,3 +161,29 @@ def test_with_a_sound_seal_record_there_is_nothing_to_note(log: SealedLog) -> No
     answer = log.verify("--tenant", VICTIM)
     notes = [note for note in answer.json["notes"] if "was not compared" not in note["message"]]
     assert (answer.code, notes, answer.json["tenants"][0]["unsealed"]) == (0, [], 1)
+
+
+PASSED_OVER = {
+    "boundary": "UPDATE audit.seal_state SET event_id_boundary = 100000",
+    "snapshot": "UPDATE audit.seal_state SET snapshot ="
+    " format('%s:%s:', txid_current() + 1000, txid_current() + 1000)::pg_snapshot",
+    "horizon": "UPDATE audit.seal_horizon SET began_at = now() + interval '2 days'",
+}
+
+
+@pytest.mark.parametrize("lie", PASSED_OVER.values(), ids=PASSED_OVER)
+def test_an_event_that_the_seal_was_made_to_pass_over_is_found(log: SealedLog, lie: str) -> None:
+    """By the next seal record, which says what it has seen."""
+    log.execute("CREATE TABLE IF NOT EXISTS kept.seal_horizon AS SELECT * FROM audit.seal_horizon")
+    log.execute(lie)
+    log.execute("INSERT INTO public.doc VALUES (950, 'acme', 'x', 1)")
+    event = log.one("SELECT max(event_id) FROM audit.change_events")
+    log.execute("SELECT audit.seal()")
+    log.execute("UPDATE audit.seal_state SET sealed_at = sealed_at - interval '2 minutes'")
+    log.execute("SELECT audit.seal()")
+    answer = log.verify()
+    log.execute(
+        "DELETE FROM audit.seal_horizon; INSERT INTO audit.seal_horizon SELECT * FROM kept.seal_horizon"
+    )
+    log.execute("DELETE FROM public.doc WHERE id = 950")
+    assert ("event-unsealed", VICTIM, event, None) in found(answer)

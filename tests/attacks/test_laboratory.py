@@ -24,7 +24,7 @@ from pgaudit_kit.signing import read_key
 from tests.conftest import install_kit
 from tests.kit import Answer, run
 from tests.rewriting import cut_tail, recompute
-from tests.sealing import audited_table, one, seal, write
+from tests.sealing import audited_table, one, seal, seal_all, write
 from tests.servers import Database, PgServer
 
 ORIGIN = "audit.example.com/shop"
@@ -183,6 +183,46 @@ def test_t4_equivocates_between_two_anchors(copies: tuple[Lab, Lab]) -> None:
 
 def test_a_signed_log_with_two_anchors_is_clean(lab: Lab) -> None:
     assert lab.verify() == {}
+
+
+EVERY_DAY = (
+    "UPDATE public.doc SET v = v",
+    "VACUUM (FREEZE) public.doc",
+    "VACUUM (FULL) public.doc",
+    "CLUSTER public.doc USING doc_pkey",
+    "ALTER TABLE public.doc ALTER COLUMN v TYPE varchar(50), ADD COLUMN more uuid DEFAULT gen_random_uuid()",
+    "REINDEX TABLE public.doc",
+    "CREATE TABLE public.part (id int, v text, PRIMARY KEY (id)) PARTITION BY RANGE (id)",
+    "CREATE TABLE public.part_1 PARTITION OF public.part FOR VALUES FROM (0) TO (10)",
+    "INSERT INTO public.part VALUES (1, 'a')",
+    "ALTER TABLE public.part DETACH PARTITION public.part_1",
+    "ALTER TABLE public.part ATTACH PARTITION public.part_1 FOR VALUES FROM (0) TO (20)",
+    # the log itself
+    "VACUUM (FULL, FREEZE) audit.change_events, audit.blocks, audit.checkpoints, audit.chain_heads",
+    "REINDEX SCHEMA audit",
+    "ANALYZE",
+    "SELECT audit.maintain_partitions()",
+)
+
+
+def test_what_happens_every_day_is_no_finding_at_any_level(lab: Lab) -> None:
+    for statement in EVERY_DAY:
+        lab.db.execute(statement)
+        if statement.startswith("CREATE TABLE public.part "):
+            assert lab.kit("enable", "public.part").code == 0
+    leaf, index = lab.db.execute(
+        "SELECT i.indrelid::regclass::text, i.indexrelid::regclass::text FROM pg_index AS i"
+        " WHERE i.indisprimary AND i.indrelid IN (SELECT b.tableoid FROM audit.blocks AS b)"
+    ).fetchall()[0]
+    lab.db.execute(f"CLUSTER {leaf} USING {index.split('.')[1]}")
+    lab.grow(70)
+    seal_all(lab.db)
+    assert lab.kit("checkpoint").code == 0
+    lab.write_policy("worm", "other", more='tables = ["public.doc", "public.part"]')
+    answer = lab.kit("verify", "--all", "--policy", str(lab.folder / "policy.toml"), "--json")
+    assert (answer.code, answer.json["findings"]) == (0, []), answer.out
+    levels = {verdict for tenant in answer.json["tenants"] for verdict in tenant["levels"].values()}
+    assert levels == {"ok"} and answer.json["proof"]["integrity"] == "anchored"
 
 
 def test_t2_rewrites_and_recomputes_everything(lab: Lab) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pgaudit_kit.cli.systemd_unit import unit_text
+from pgaudit_kit.server.postmaster import wait_until
 from tests.kit import Kit, run
+from tests.sealing import audited_table, sealed_once, write
 from tests.servers import Database
 
 TOTALS = {"version", "sealed", "partitions_made", "rows_moved", "reconnects"}
@@ -181,6 +184,33 @@ def test_the_worker_signs_beside_its_sealing(kit_db: Database, tmp_path: Path) -
         process.terminate()
         process.communicate(timeout=60)
     assert process.returncode == 1
+
+
+@pytest.mark.any_server
+def test_an_anchor_that_never_answers_holds_up_neither_sealing_nor_writers(
+    kit_db: Database, tmp_path: Path
+) -> None:
+    audited_table(kit_db, kit_db.dsn)
+    assert run("key", "generate", "audit.example.com/shop", "--key", str(tmp_path / "shop.key")).code == 0
+    made = run("key", "generate", "witness.example/w1", "--witness", "--key", str(tmp_path / "w1.key"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = tmp_path / "pgaudit.toml"
+        config.write_text(
+            '[signing]\norigin = "audit.example.com/shop"\nkey = "shop.key"\nevery = "1s"\n'
+            '[[anchors]]\ntype = "witness"\nname = "silent"\ntimeout_s = 600\n'
+            f'url = "http://127.0.0.1:{silent.getsockname()[1]}"\nvkey = "{made.out.strip()}"\n'
+        )
+        with started(kit_db.dsn, "--config", str(config), "run") as process:
+            silent.settimeout(60)
+            asked, _ = silent.accept()
+            with asked:  # the signer waits for its answer from here on
+                for first in (1, 2):
+                    write(kit_db, first)
+                    assert wait_until(lambda: sealed_once(kit_db), 60)
+                assert process.poll() is None
+                process.terminate()
+            process.communicate(timeout=60)
+        assert process.returncode == 0
 
 
 @pytest.mark.any_server

@@ -59,12 +59,20 @@ def test_lines_are_the_bytes_that_were_hashed(log: Log, whole: Path) -> None:
 def test_nothing_of_another_tenant_is_in_any_byte(log: Log, whole: Path) -> None:
     query = "SELECT email FROM public.person WHERE tenant = %s"
     secrets = [*OTHER, *(email for (email,) in log.db.execute(query, [OTHER[0]]))]
+    theirs = "FROM audit.change_events WHERE tenant_id = %s AND record_key LIKE 'sha256:%%'"
+    secrets += [key for (key,) in log.db.execute(f"SELECT DISTINCT record_key {theirs}", [OTHER[0]])]
+    event = one(log.db, "SELECT max(event_id) FROM audit.change_events WHERE tenant_id = 'acme'")
+    parts = [
+        log.export("one", "--personal", "--event", str(event)),
+        log.export("later", "--personal", "--from", "2026-01-01T00:00:00Z"),
+    ]
     salt = one(log.db, "SELECT salt FROM audit.chain_heads WHERE tenant_id = %s", [OTHER[0]])
     secrets.append(bytes(salt).hex())
     headers = "SELECT block_hash FROM audit.blocks WHERE tenant_id IN (%s, '_system')"
     secrets += [bytes(digest).hex() for (digest,) in log.db.execute(headers, [OTHER[0]])]
-    for path in whole.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b""
+    assert len(secrets) > 10 and len(set(secrets)) == len(secrets)
+    for path in (path for folder in (whole, *parts) for path in folder.rglob("*") if path.is_file()):
+        data = path.read_bytes()
         for secret in secrets:
             assert secret.encode() not in data, f"{secret} in {path.name}"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -9,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
+from pgaudit_kit.server.postmaster import wait_until
 from tests.kit import run
 from tests.sealing import (
     assert_sound,
@@ -53,6 +57,28 @@ def test_a_second_sealer_ends_at_once(log: Database) -> None:
         assert time.monotonic() - started < 1
     assert seal(log) == 0
     assert sealed_once(log)
+
+
+SEALS = "import sys, psycopg; psycopg.connect(sys.argv[1], autocommit=True).execute('SELECT audit.seal()')"
+
+
+def test_a_seal_whose_client_was_killed_goes_on_and_others_leave_it_alone(log: Database) -> None:
+    """Its session does not look at the client before it has an answer: what it sealed is sealed."""
+    write(log, 1)
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'audit.blocks'::regclass AND NOT granted"
+    with connect(log) as other:
+        with other.transaction():
+            other.execute("LOCK TABLE audit.blocks IN SHARE MODE")
+            client = subprocess.Popen([sys.executable, "-c", SEALS, log.dsn])
+            assert wait_until(lambda: one(log, waiting) == 1, 30)
+            client.kill()
+            assert client.wait() == -signal.SIGKILL
+            assert seal(log) == 0
+            assert one(log, waiting) == 1
+            assert not sealed_once(log)
+        seal_all(log)
+    assert sealed_once(log)
+    assert_sound(log)
 
 
 def test_a_running_dump_does_not_hold_sealing_up(log: Database) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -12,11 +14,13 @@ from tests.restore.programs import call
 from tests.restore.story import assert_goes_on, build, lines
 from tests.restore.versions import newest_found, older
 from tests.sealing import one
+from tests.signing.keyring import Keyring
 
 
 @pytest.mark.parametrize("old_binaries", older(), ids=lambda old: old.version)
-def test_pg_upgrade_goes_on(old_binaries: Binaries) -> None:
-    """OIDs and numbers of columns stay as they are, the system identifier does not."""
+def test_pg_upgrade_goes_on(old_binaries: Binaries, tmp_path: Path) -> None:
+    """OIDs and numbers of columns stay as they are, not the system identifier; the log goes on, signed."""
+    keyring = Keyring(tmp_path)
     new_binaries = newest_found()
     assert new_binaries is not None
     with place(old_binaries) as before, place(new_binaries) as after:
@@ -32,6 +36,7 @@ def test_pg_upgrade_goes_on(old_binaries: Binaries) -> None:
                 expected = lines(conn)
                 fingerprints = "SELECT audit.config_fingerprint()"
                 fingerprint = one(conn, fingerprints)
+            keyring.sign(old.dsn())
         no_checksums = ["--no-data-checksums"] if new_binaries.major >= 18 else []
         new = after.initialize("new", *no_checksums)
         call(
@@ -43,6 +48,7 @@ def test_pg_upgrade_goes_on(old_binaries: Binaries) -> None:
         with after.running(new), psycopg.connect(new.dsn(), autocommit=True) as conn:
             assert lines(conn) == expected
             assert one(conn, fingerprints) != fingerprint, "xmin of every function and trigger is new"
+            assert keyring.verify(new.dsn()).json["proof"]["integrity"] == "anchored"
             kit = Kit(new.dsn())
             assert {change["kind"] for change in kit.changes()} <= {"view"}, (
                 "which 16 and later print otherwise"
@@ -55,3 +61,6 @@ def test_pg_upgrade_goes_on(old_binaries: Binaries) -> None:
             query = "SELECT new_values FROM audit.change_events ORDER BY event_id DESC LIMIT 1"
             assert one(conn, query) == {"id": 1}
             assert_goes_on(conn, new=0, n=5)
+            keyring.sign(new.dsn())
+            proof = keyring.verify(new.dsn()).json["proof"]
+            assert proof["anchored_size"] == proof["log_size"]

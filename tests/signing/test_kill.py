@@ -51,7 +51,7 @@ class Writers:
 
 @pytest.mark.long
 def test_nothing_is_lost_and_nothing_signed_twice(signing: Signing) -> None:
-    turns = 25 * len(STEPS)
+    turns = 22 * len(STEPS)
     with Writers(signing.db.dsn) as writers:
         program = [sys.executable, "-m", "tests.signing.killed_worker"]
         done = subprocess.run(
@@ -60,7 +60,7 @@ def test_nothing_is_lost_and_nothing_signed_twice(signing: Signing) -> None:
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     ended = json.loads(done.stdout)
-    assert set(ended) >= {"sealed", "prepared", "signed", "remembered", "asked worm", "published"}
+    assert set(ended) == set(STEPS) - {"never"}
     assert sum(ended.values()) > turns / 2
     seal_all(signing.db)
     assert sealed_once(signing.db)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgaudit_kit import merkle
+from pgaudit_kit.evidence import verify_evidence
 
 # the public test set of RFC 6962 implementations, and its root after each leaf
 LEAVES = [
@@ -59,6 +60,12 @@ def test_empty_root_is_the_hash_of_nothing():
 )
 def test_leaf_hash_known_answers(data: bytes, digest: str):
     assert merkle.leaf_hash(data).hex() == digest
+
+
+def test_node_hash_known_answer():
+    """Ours takes 32-byte children alone; the stand-alone verifier's takes any."""
+    digest = verify_evidence.node(b"N123", b"N456").hex()
+    assert digest == "aa217fe888e47007fa15edab33c2b492a722cb106c64667fc2b044444de66bbb"
 
 
 def test_leaf_and_node_of_the_same_bytes_differ():

@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
-from pgaudit_kit.cli.verify_text import report_text
-from pgaudit_kit.verify import Finding, Report
+from pgaudit_kit.cli.verify_text import not_established, report_text
+from pgaudit_kit.verify import LEVELS, Finding, Report, TenantReport
 
 
 def test_long_texts_flow_and_what_a_finding_means_stays_indented() -> None:
@@ -22,3 +22,14 @@ def test_long_texts_flow_and_what_a_finding_means_stays_indented() -> None:
     assert " ".join(line.strip() for line in meaning) == message
     flowing = ("Not est" + console.file.getvalue().partition("Not est")[2]).splitlines()[:-1]
     assert min(len(line) for line in flowing) > 40
+
+
+def test_a_verdict_says_where_nobody_named_the_tables_that_must_be_audited() -> None:
+    tenant = TenantReport(tenant_id="acme", levels=dict.fromkeys(LEVELS, "ok"))
+    said = [
+        " ".join(
+            not_established(Report(verdict="ok", tenants=(tenant,), findings=(), tables_expected=number))
+        )
+        for number in (0, 1)
+    ]
+    assert ["every table that should be audited" in text for text in said] == [True, False]

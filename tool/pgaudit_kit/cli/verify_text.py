@@ -53,6 +53,10 @@ def not_established(report: Report) -> Iterator[str]:
     if missing:
         levels = " and ".join(missing)
         yield f"Not established: whether everything that happened was recorded ({levels}: not run)."
+    elif not report.tables_expected:
+        yield (
+            "Not established: whether every table that should be audited is: no policy names them (tables)."
+        )
     not_covered = sum(tenant.not_covered or 0 for tenant in report.tenants)
     if not_covered:
         yield (

@@ -158,3 +158,12 @@ def _finding(number: int | None, when: str) -> Finding:
         " and no control event tells of it"
     )
     return Finding(kind="config-changed", level="completeness", message=message, block_number=number)
+
+
+def note_guards_touched(session: Session, findings: Findings, first: int) -> None:
+    """Say which commands changed guards, by whom: also those of which no digest tells any more."""
+    for row in session.rows("guards_touched", {"first": first}):
+        findings.note(
+            f"Event {row.event_id} says that guards of the kit were changed by {row.command},"
+            f" as {row.db_user}: {row.objects}."
+        )

@@ -98,6 +98,8 @@ class Report:
     proof: Proof = Proof()
     since: int = 0
     """Blocks of the log before this one were not looked at again."""
+    tables_expected: int = 0
+    """How many tables the policy says must be audited."""
 
     @property
     def exit_code(self) -> int:

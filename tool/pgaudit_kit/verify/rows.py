@@ -37,7 +37,7 @@ class RowsLevels:
         """Judge every table that is audited now."""
         with self.session.readable():
             tables = audited_tables(self.session)
-        self._check_expected({table.name for table in tables})
+        check_expected(self.findings, self.expected, {table.name for table in tables})
         for done, table in enumerate(tables):
             progress("tables", done, len(tables))
             self._check_triggers(table)
@@ -47,15 +47,6 @@ class RowsLevels:
             except Unreadable as error:
                 self._give_up(table, error.message)
         progress("tables", len(tables), len(tables))
-
-    def _check_expected(self, audited: set[str]) -> None:
-        for text in self.expected:
-            name = QualifiedName.parse(text).display
-            if name not in audited:
-                message = "the policy says that the table is audited, and it is not"
-                self.findings.add(
-                    Finding(kind="table-not-audited", level="completeness", table=name, message=message)
-                )
 
     def _check_triggers(self, table: AuditedTable) -> None:
         row = table.row
@@ -169,6 +160,15 @@ class RowsLevels:
 
     def _add(self, level: Level, kind: str, table: AuditedTable, message: str) -> None:
         self.findings.add(Finding(kind=kind, level=level, table=table.name, message=message))
+
+
+def check_expected(findings: Findings, expected: Sequence[str], audited: set[str]) -> None:
+    """Report the tables that the policy expects among those that are audited, and that are not."""
+    for text in expected:
+        name = QualifiedName.parse(text).display
+        if name not in audited:
+            message = "the policy says that the table is audited, and it is not"
+            findings.add(Finding(kind="table-not-audited", level="completeness", table=name, message=message))
 
 
 def _finding(level: Level, kind: str, table: AuditedTable, row: Any, message: str) -> Finding:

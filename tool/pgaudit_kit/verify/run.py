@@ -14,11 +14,12 @@ from pgaudit_kit.policy import Policy
 from pgaudit_kit.verify.chain_level import SYSTEM, ChainLevel
 from pgaudit_kit.verify.checkpoint_level import CheckpointLevel
 from pgaudit_kit.verify.claims import Gathering
-from pgaudit_kit.verify.config_changes import ConfigChanges
+from pgaudit_kit.verify.config_changes import ConfigChanges, note_guards_touched
 from pgaudit_kit.verify.events_level import EventsLevel
 from pgaudit_kit.verify.facts import Facts, read_facts
 from pgaudit_kit.verify.findings import Findings
 from pgaudit_kit.verify.personal import Personal
+from pgaudit_kit.verify.registry import check_registry
 from pgaudit_kit.verify.report import (
     LEVELS,
     Level,
@@ -30,7 +31,7 @@ from pgaudit_kit.verify.report import (
     Verdict,
 )
 from pgaudit_kit.verify.resolve import Resolver
-from pgaudit_kit.verify.rows import RowsLevels
+from pgaudit_kit.verify.rows import RowsLevels, check_expected
 from pgaudit_kit.verify.session import Session, Unreadable, snapshot
 from pgaudit_kit.verify.since import begin, tree_at
 from pgaudit_kit.verify.structure import check_structure
@@ -188,13 +189,17 @@ class _Run:
                 here = self.events.same_incarnation and not self._uninstalled()
                 self.config.seen = "config_seen" in self.usable
                 self.config.check(self.session, self.findings, same_incarnation=here)
+                if self.chain.is_judged(SYSTEM):
+                    note_guards_touched(
+                        self.session, self.findings, self.chain.lowest_event_id if self.since else 0
+                    )
         except Unreadable as error:
             self._break_off("completeness", error)
 
     def _uninstalled(self) -> bool:
-        """Whether the log's last word is that the kit was taken away, the data kept."""
+        """Whether the log's last word is that the kit was taken away, the data kept; and it is away."""
         standing = self.session.rows("standing")
-        return bool(standing) and standing[0].kind == "uninstalled"
+        return bool(standing) and standing[0].kind == "uninstalled" and not standing[0].installed
 
     def _read_events(self) -> None:
         self.with_events = set() if self.since else self._tenants_with_events()
@@ -208,14 +213,17 @@ class _Run:
         """Compare the audited tables with their events; what came before `since` is needed for it."""
         if self.since or not self.usable >= {"change_events", "personal_values", "table_versions"}:
             return
+        expected = self.trust.policy.tables if self.trust else ()
         if self._uninstalled():
             self.findings.note("The kit was uninstalled: rows are not compared with their events any more.")
+            check_expected(self.findings, expected, set())
             return
-        expected = self.trust.policy.tables if self.trust else ()
         self.rows = RowsLevels(
             self.session, self.facts, self.findings, self.events.same_incarnation, expected
         )
         try:
+            with self.session.readable():
+                check_registry(self.session, self.findings)
             self.rows.run(self.progress)
         except Unreadable as error:
             self._break_off("completeness", error)
@@ -253,6 +261,7 @@ class _Run:
             notes=tuple(self.findings.notes),
             proof=self.proof,
             since=self.since,
+            tables_expected=len(self.trust.policy.tables) if self.trust else 0,
         )
 
     def _tenant(self, name: str, known: set[str]) -> TenantReport:
