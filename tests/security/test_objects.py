@@ -77,7 +77,7 @@ PARTITIONERS = """
     INNER JOIN pg_roles AS r ON r.oid = c.relowner
     WHERE t.enabled AND c.relkind = 'p' AND NOT r.rolsuper
 """
-READABLE = {"events", "chain", "sealed_events", "readable_tenants"}
+READABLE = {"events", "stored_events", "personal_data", "chain", "sealed_events", "readable_tenants"}
 """Views that readers and auditors may use."""
 
 

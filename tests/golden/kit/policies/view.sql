@@ -14,9 +14,11 @@ FOR SELECT TO "pgaudit_kit_view" USING (
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM "audit".tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role(o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, 'pgaudit_kit_auditor', 'usage'))
@@ -37,9 +39,11 @@ FOR SELECT TO "pgaudit_kit_view" USING (
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM "audit".tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role(o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, 'pgaudit_kit_auditor', 'usage'))
@@ -60,9 +64,11 @@ FOR SELECT TO "pgaudit_kit_view" USING (
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM "audit".tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role(o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, 'pgaudit_kit_auditor', 'usage'))
@@ -83,9 +89,11 @@ FOR SELECT TO "pgaudit_kit_view" USING (
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM "audit".tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role(o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, 'pgaudit_kit_auditor', 'usage'))
@@ -106,9 +114,11 @@ FOR SELECT TO "pgaudit_kit_view" USING (
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM "audit".tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role(o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')
     ))
     OR (SELECT pg_catalog.pg_has_role(current_user, 'pgaudit_kit_auditor', 'usage'))
