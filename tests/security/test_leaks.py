@@ -69,6 +69,40 @@ def test_statistics_tell_nothing(secrets_db: Database, readers: tuple[str, str])
         assert SECRET not in str(shown)
 
 
+def test_estimates_do_not_depend_on_what_others_wrote(secrets_db: Database, readers: tuple[str, str]) -> None:
+    """Else EXPLAIN, asked for one text after another, spells out names and keys, and leaves no trace."""
+    texts = ("!", "b", SECRET, SECRET + "1", SECRET + "~", "~")
+    with connect(secrets_db, readers[0]) as conn:
+        columns = conn.execute(
+            "SELECT c.table_name::text, c.column_name::text FROM information_schema.columns AS c"
+            " WHERE c.table_schema = 'audit' AND c.data_type = 'text'"
+        ).fetchall()
+        assert {view for view, _ in columns} > {"events", "stored_events", "personal_data", "chain"}
+        for view, column in columns:
+            for operator in ("<", "="):
+                estimates = {
+                    one(
+                        conn,
+                        f"EXPLAIN (FORMAT JSON) SELECT FROM audit.{view}"
+                        f" WHERE {column} COLLATE \"C\" {operator} '{text}'",
+                    )[0]["Plan"]["Plan Rows"]
+                    for text in texts
+                }
+                assert len(estimates) == 1, (view, column, operator)
+
+
+def test_asking_in_anothers_name_does_not_tell_which_tenants_it_reads(
+    secrets_db: Database, readers: tuple[str, str]
+) -> None:
+    with connect(secrets_db, readers[0]) as conn:
+        said: list[str] = []
+        conn.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
+        conn.execute("SET client_min_messages = debug5")
+        conn.execute("SELECT audit.note_read(%s)", [readers[1]])
+        conn.execute("SELECT audit.note_reading(%s, 'page', '{}', 1)", [readers[1]])
+    assert [text for text in said if "tenants" in text] == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [
