@@ -114,7 +114,9 @@ def operations(db: Database) -> list[str]:
 def test_a_table_above_that_is_not_audited_hides_no_truncate(kit_db: Database, owner: Connection) -> None:
     owner.execute("CREATE TABLE public.plain (id int PRIMARY KEY)")
     Kit(kit_db.dsn)("enable", "public.plain")
-    number = one(kit_db, "SELECT table_id FROM audit.audited_tables WHERE relation = 'public.plain'::regclass")
+    number = one(
+        kit_db, "SELECT table_id FROM audit.audited_tables WHERE relation = 'public.plain'::regclass"
+    )
     owner.execute(
         "CREATE TABLE public.above (id int PRIMARY KEY) PARTITION BY RANGE (id);"
         "ALTER TABLE public.above ATTACH PARTITION public.plain DEFAULT;"

@@ -123,7 +123,7 @@ FOR SELECT TO "pgaudit_kit_view" USING (
     ))
     OR (SELECT nullif(pg_catalog.pg_has_role(current_user, 'pgaudit_kit_auditor', 'usage'), false)) IS NOT NULL
 );
--- No statistics of texts that tell who or what: a role that row security keeps from the rows could ask EXPLAIN how
+-- No statistics of texts that tell who or what, nor of hashes: a role that row security keeps from the rows could ask EXPLAIN how
 -- many are below this text and that, and so spell them out. Partitions that come later are stamped with it.
 ALTER TABLE "audit".change_events
 ALTER COLUMN tenant_id SET STATISTICS 0,
@@ -132,7 +132,8 @@ ALTER COLUMN actor_id SET STATISTICS 0,
 ALTER COLUMN action SET STATISTICS 0;
 ALTER TABLE "audit".blocks
 ALTER COLUMN tenant_id SET STATISTICS 0,
-ALTER COLUMN header SET STATISTICS 0;
+ALTER COLUMN header SET STATISTICS 0,
+ALTER COLUMN event_hashes SET STATISTICS 0;
 ALTER TABLE "audit".chain_heads ALTER COLUMN tenant_id SET STATISTICS 0;
 ALTER TABLE "audit".personal_values
 ALTER COLUMN tenant_id SET STATISTICS 0,
