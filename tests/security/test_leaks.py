@@ -26,6 +26,8 @@ Connection = psycopg.Connection[Any]
         "context::text::xml IS NULL",
         "tenant_id OPERATOR(public.<<<) tenant_id",
         "public.leak(record_key) AND public.leak(new_values::text)",
+        "EXISTS (SELECT FROM audit.stored_events AS s WHERE public.leak(s.actor_id))",
+        "EXISTS (SELECT FROM audit.personal_data AS d WHERE public.leak(d.new_values::text))",
     ],
 )
 def test_neither_operators_nor_functions_nor_errors_tell(
