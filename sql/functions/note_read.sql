@@ -10,6 +10,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER -- readers have no right on the log
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
+SET client_min_messages = notice -- the line is the server's: one may ask in another's name, and it tells the tenants
 AS $fn$
 DECLARE
     v_query text := left(current_query(), 8000);

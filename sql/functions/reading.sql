@@ -2,7 +2,7 @@
 -- object:   function audit.history(regclass, text)
 -- object:   function audit.as_of(regclass, text, timestamptz)
 -- object:   function audit.page(…)
--- requires: functions/note_read.sql, views/events.sql, views/readable_tenants.sql
+-- requires: functions/note_read.sql, views/events.sql, views/stored_events.sql, views/personal_data.sql, views/readable_tenants.sql
 -- purpose:  what people ask of the log; each sees what its caller may see, and says that it was asked
 -- They run with the caller's rights: the views' policies then ask about the caller.
 CREATE OR REPLACE FUNCTION {{ audit }}.reading_table(
@@ -112,6 +112,7 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- a query over many partitions is compiled for longer than it runs
+SET plan_cache_mode = force_generic_plan -- and planned for longer; partitions are left out when it starts
 AS $fn$
 #variable_conflict use_column
 DECLARE
@@ -119,33 +120,65 @@ DECLARE
     v_size integer := least(greatest(coalesce(page_size, 50), 1), 1000);
     v_rows bigint;
     v_of text[] := tenants;
-    -- of a condition that is not given nothing is left in the query: each is planned for itself
-    v_where text := '';
+    v_page {{ audit }}.stored_events[];
+    v_personal bigint[];
+    v_data {{ audit }}.personal_data[];
+    v_from timestamptz := coalesce(since, '-infinity');
+    v_to timestamptz := coalesce(until, 'infinity');
+    v_before bigint := coalesce(before, 9223372036854775807);
 BEGIN
-    IF relation IS NOT NULL THEN
-        v_ids := (SELECT t.table_ids FROM {{ audit }}.reading_table(relation) AS t);
-        v_where := v_where || ' AND e.table_id = ANY ($1)';
-    END IF;
-    v_where := v_where
-        || CASE WHEN since IS NULL THEN '' ELSE ' AND e.occurred_at >= $2' END
-        || CASE WHEN until IS NULL THEN '' ELSE ' AND e.occurred_at < $3' END
-        || CASE WHEN before IS NULL THEN '' ELSE ' AND e.event_id < $4' END;
     IF v_of IS NULL AND NOT pg_has_role(current_user, {{ auditor_literal }}, 'usage') THEN
         v_of := ARRAY(SELECT t.tenant_id FROM {{ audit }}.readable_tenants AS t);
     END IF;
-    RETURN QUERY EXECUTE CASE
-        WHEN v_of IS NULL THEN
-            'SELECT e.event_id, e.occurred_at, e.tenant_id, e.table_name, e.operation, e.record_key, e.actor_id,'
-            ' e.action, e.old_values, e.new_values, e.context FROM {{ audit }}.events AS e WHERE true' || v_where
-            || ' ORDER BY e.event_id DESC LIMIT $5'
-        ELSE -- in each tenant's index from its end
-            'SELECT p.* FROM unnest($6) AS t (tenant_id) CROSS JOIN LATERAL ('
-            'SELECT e.event_id, e.occurred_at, e.tenant_id, e.table_name, e.operation, e.record_key, e.actor_id,'
-            ' e.action, e.old_values, e.new_values, e.context FROM {{ audit }}.events AS e'
-            ' WHERE e.tenant_id = t.tenant_id' || v_where || ' ORDER BY e.event_id DESC LIMIT $5'
-            ') AS p ORDER BY p.event_id DESC LIMIT $5'
-    END
-    USING v_ids, since, until, before, v_size, v_of;
+    IF relation IS NOT NULL THEN -- how rare its events are decides about the plan
+        v_ids := (SELECT t.table_ids FROM {{ audit }}.reading_table(relation) AS t);
+        EXECUTE
+            'SELECT ARRAY(SELECT e FROM {{ audit }}.stored_events AS e WHERE e.table_id = ANY ($1)'
+            ' AND e.occurred_at >= $2 AND e.occurred_at < $3 AND e.event_id < $4'
+            || CASE WHEN v_of IS NULL THEN '' ELSE ' AND e.tenant_id = ANY ($6)' END
+            || ' ORDER BY e.event_id DESC LIMIT $5)'
+        INTO v_page USING v_ids, v_from, v_to, v_before, v_size, v_of;
+    ELSIF v_of IS NULL THEN
+        v_page := ARRAY(
+            SELECT e FROM {{ audit }}.stored_events AS e
+            WHERE e.occurred_at >= v_from AND e.occurred_at < v_to AND e.event_id < v_before
+            ORDER BY e.event_id DESC LIMIT v_size
+        );
+    ELSE -- in each tenant's index from its end
+        v_page := ARRAY(
+            SELECT p.e
+            FROM unnest(v_of) AS t (tenant_id)
+            CROSS JOIN LATERAL (
+                SELECT e, e.event_id FROM {{ audit }}.stored_events AS e
+                WHERE e.tenant_id = t.tenant_id
+                    AND e.occurred_at >= v_from AND e.occurred_at < v_to AND e.event_id < v_before
+                ORDER BY e.event_id DESC LIMIT v_size
+            ) AS p
+            ORDER BY p.event_id DESC LIMIT v_size
+        );
+    END IF;
+    SELECT array_agg(p.event_id), min(p.occurred_at), max(p.occurred_at) INTO v_personal, v_from, v_to
+    FROM unnest(v_page) AS p
+    WHERE p.has_personal OR starts_with(p.record_key, 'sha256:');
+    IF v_personal IS NOT NULL THEN
+        v_data := ARRAY(
+            SELECT d FROM {{ audit }}.personal_data AS d
+            WHERE d.event_id = ANY (v_personal) AND d.occurred_at >= v_from AND d.occurred_at <= v_to
+        );
+    END IF;
+    RETURN QUERY
+    SELECT
+        p.event_id, p.occurred_at, p.tenant_id, p.table_name, p.operation,
+        coalesce(k.record_key, p.record_key), p.actor_id, p.action,
+        coalesce(p.old_values || d.old_values, p.old_values, d.old_values),
+        coalesce(p.new_values || d.new_values, p.new_values, d.new_values),
+        p.context || coalesce(d.context, '{}')
+    FROM unnest(v_page) AS p
+    LEFT JOIN unnest(v_data) AS d
+        ON p.has_personal AND d.event_id = p.event_id AND d.occurred_at = p.occurred_at AND d.record_key IS NULL
+    LEFT JOIN unnest(v_data) AS k
+        ON k.event_id = p.event_id AND k.occurred_at = p.occurred_at AND k.record_key IS NOT NULL
+    ORDER BY p.event_id DESC;
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     PERFORM {{ audit }}.note_reading(
         current_user, 'page', jsonb_strip_nulls(jsonb_build_object(

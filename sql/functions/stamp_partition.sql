@@ -1,6 +1,6 @@
 -- object:   function audit.stamp_partition(regclass)
 -- requires: functions/tg_append_only.sql
--- purpose:  gives a partition what its parent does not pass on: row security, policies, TRUNCATE guard, no grants
+-- purpose:  gives a partition what its parent does not pass on: row security, policies, TRUNCATE guard, no statistics, no grants
 CREATE OR REPLACE FUNCTION {{ audit }}.stamp_partition(p_partition regclass)
 RETURNS void
 LANGUAGE plpgsql
@@ -9,6 +9,7 @@ AS $fn$
 DECLARE
     v_parent oid;
     v_policy record;
+    v_column name;
     v_grantee oid;
     v_stamping text := coalesce(current_setting('pgaudit_kit.stamping', true), '');
 BEGIN
@@ -45,6 +46,14 @@ BEGIN
     EXECUTE format('CREATE OR REPLACE TRIGGER append_only_truncate BEFORE TRUNCATE ON %s '
         'FOR EACH STATEMENT EXECUTE FUNCTION {{ audit }}.tg_append_only()', p_partition);
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only_truncate', p_partition);
+    FOR v_column IN -- EXPLAIN would tell of what is in them
+        SELECT c.attname
+        FROM pg_attribute AS a
+        INNER JOIN pg_attribute AS c ON c.attrelid = p_partition AND c.attname = a.attname
+        WHERE a.attrelid = v_parent AND a.attnum > 0 AND a.attstattarget = 0 AND c.attstattarget IS DISTINCT FROM 0
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', p_partition, v_column);
+    END LOOP;
     -- default privileges may have granted something
     FOR v_grantee IN
         SELECT DISTINCT a.grantee

@@ -23,6 +23,14 @@ BEGIN
         RAISE EXCEPTION 'trigger % on % calls a function that is for TRUNCATE alone', TG_NAME, TG_RELID::regclass
             USING ERRCODE = 'insufficient_privilege', HINT = 'Drop the trigger.';
     END IF;
+    SELECT * INTO v_table
+    FROM {{ audit }}.audited_tables AS t
+    WHERE t.table_id = TG_ARGV[0]::integer AND t.enabled AND (
+        t.relation = TG_RELID OR t.relation IN (SELECT a.relid FROM pg_partition_ancestors(TG_RELID) AS a)
+    );
+    IF NOT FOUND THEN
+        RETURN NULL; -- on a partition that was detached, or on somebody's own table, also one above an audited table
+    END IF;
     v_places := coalesce(current_setting(c_places, true), '');
     IF TG_WHEN = 'BEFORE' THEN
         WITH marks AS (
@@ -49,14 +57,6 @@ BEGIN
         IF FOUND THEN
             RETURN NULL;
         END IF;
-    END IF;
-    SELECT * INTO v_table
-    FROM {{ audit }}.audited_tables AS t
-    WHERE t.table_id = TG_ARGV[0]::integer AND t.enabled AND (
-        t.relation = TG_RELID OR t.relation IN (SELECT a.relid FROM pg_partition_ancestors(TG_RELID) AS a)
-    );
-    IF NOT FOUND THEN
-        RETURN NULL; -- on a partition that was detached, or on somebody's own table
     END IF;
     PERFORM {{ audit }}.append_event(
         v_table.table_id, v_table.table_version, 'T',

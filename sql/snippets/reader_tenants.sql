@@ -10,7 +10,9 @@
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM {{ audit }}.tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role({{ who }}, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role({% if who %}{{ who }}, {% endif %}o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')

@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW {{ audit }}.readable_tenants AS
 SELECT DISTINCT t.tenant_id
 FROM
     pg_catalog.unnest(ARRAY(
-        {% with who = sql('current_user') %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
+        {% with who = none %}{% include 'snippets/reader_tenants.sql' %}{% endwith %}
     )) AS t (tenant_id);
 ALTER VIEW {{ audit }}.readable_tenants OWNER TO {{ view }};
 REVOKE ALL ON {{ audit }}.readable_tenants FROM PUBLIC;

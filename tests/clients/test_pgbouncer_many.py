@@ -1,6 +1,6 @@
 """Thousands of interleaved transactions through one small pool: no event has a context that is not its own.
 
-PGAUDIT_KIT_TRANSACTIONS says how many (20,000; the bar is 100,000).
+HYPOTHESIS_PROFILE=long takes 100,000; PGAUDIT_KIT_TRANSACTIONS says another number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from tests.capture.helpers import enable, one
 from tests.clients.pooler import backends, pgbouncer, pooled
 from tests.servers import Database
 
-TRANSACTIONS = int(os.environ.get("PGAUDIT_KIT_TRANSACTIONS", "20000"))
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+TRANSACTIONS = int(os.environ.get("PGAUDIT_KIT_TRANSACTIONS", "100000" if LONG else "20000"))
 PROCESSES, CLIENTS, POOL = 2, 40, 4
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pglast
@@ -63,8 +64,9 @@ def test_no_golden_file_is_left_over():
 
 @pytest.mark.parametrize("path", FILES)
 def test_postgresql_parses_it(path: str):
-    # its PL/pgSQL parser knows no schemas but public
-    statements = pglast.split(FILES[path].replace('"audit".', "public."))
+    # its PL/pgSQL parser knows no schemas but public, and no arrays of a view's rows
+    text = FILES[path].replace('"audit".', "public.")
+    statements = pglast.split(re.sub(r"^( +v_\w+) public\.\w+\[\];$", r"\1 text[];", text, flags=re.M))
     assert statements
     for text in statements:
         (statement,) = pglast.parse_sql(text) or ()

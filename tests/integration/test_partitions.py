@@ -184,7 +184,11 @@ def test_a_leaf_is_as_guarded_as_its_parent(kit_db: Database, parent: str) -> No
             ARRAY(SELECT row(l.polname, l.polcmd, l.polroles, pg_get_expr(l.polqual, l.polrelid))::text
                 FROM pg_policy AS l WHERE l.polrelid = c.oid ORDER BY l.polname),
             ARRAY(SELECT row(l.polname, l.polcmd, l.polroles, pg_get_expr(l.polqual, l.polrelid))::text
-                FROM pg_policy AS l WHERE l.polrelid = i.inhparent ORDER BY l.polname)
+                FROM pg_policy AS l WHERE l.polrelid = i.inhparent ORDER BY l.polname),
+            (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute AS a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attstattarget = 0),
+            (SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute AS a
+                WHERE a.attrelid = i.inhparent AND a.attnum > 0 AND a.attstattarget = 0)
         FROM pg_inherits AS i
         INNER JOIN pg_class AS c ON c.oid = i.inhrelid
         WHERE i.inhparent = %s::regclass
@@ -192,11 +196,14 @@ def test_a_leaf_is_as_guarded_as_its_parent(kit_db: Database, parent: str) -> No
         [f"audit.{parent}"],
     ).fetchall()
     assert len(leaves) == 1 + 8 + 3
-    for leaf, row_security, owner, grants, truncate_guard, row_guard, policies, of_parent in leaves:
+    for leaf, row_security, owner, grants, truncate_guard, row_guard, *rest in leaves:
+        policies, of_parent, untold, untold_of_parent = rest
         facts = (row_security, owner, grants, truncate_guard, row_guard)
         assert (leaf, *facts) == (leaf, True, "pgaudit_kit_owner", 0, "A", "A")
         assert policies == of_parent
         assert policies
+        assert untold == untold_of_parent
+        assert "tenant_id" in untold
 
 
 @pytest.mark.parametrize("statement", ["TRUNCATE", "DELETE FROM"])

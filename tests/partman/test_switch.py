@@ -95,7 +95,9 @@ def unguarded(conn: psycopg.Connection[Any]) -> list[str]:
         " AND EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid"
         "  AND g.tgname = 'append_only_truncate' AND g.tgenabled = 'A')"
         " AND (SELECT count(*) FROM pg_policy AS l WHERE l.polrelid = c.oid)"
-        "  = (SELECT count(*) FROM pg_policy AS l WHERE l.polrelid = o.oid))"
+        "  = (SELECT count(*) FROM pg_policy AS l WHERE l.polrelid = o.oid)"
+        " AND (SELECT count(*) FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attstattarget = 0)"
+        "  = (SELECT count(*) FROM pg_attribute AS a WHERE a.attrelid = o.oid AND a.attstattarget = 0))"
     ).fetchall()
     return [name for (name,) in rows]
 

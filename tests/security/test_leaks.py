@@ -26,6 +26,8 @@ Connection = psycopg.Connection[Any]
         "context::text::xml IS NULL",
         "tenant_id OPERATOR(public.<<<) tenant_id",
         "public.leak(record_key) AND public.leak(new_values::text)",
+        "EXISTS (SELECT FROM audit.stored_events AS s WHERE public.leak(s.actor_id))",
+        "EXISTS (SELECT FROM audit.personal_data AS d WHERE public.leak(d.new_values::text))",
     ],
 )
 def test_neither_operators_nor_functions_nor_errors_tell(
@@ -67,6 +69,38 @@ def test_statistics_tell_nothing(secrets_db: Database, readers: tuple[str, str])
             other.execute(f"SELECT FROM audit.events WHERE record_key = '{SECRET}'")
             shown = conn.execute("SELECT query FROM pg_stat_activity").fetchall()
         assert SECRET not in str(shown)
+
+
+def test_estimates_do_not_depend_on_what_others_wrote(secrets_db: Database, readers: tuple[str, str]) -> None:
+    """Else EXPLAIN, asked for one text after another, spells out names and keys, and leaves no trace."""
+    texts = ("!", "b", SECRET, SECRET + "1", SECRET + "~", "~")
+    with connect(secrets_db, readers[0]) as conn:
+        columns = conn.execute(
+            "SELECT c.table_name::text, c.column_name::text, c.data_type::text"
+            " FROM information_schema.columns AS c"
+            " WHERE c.table_schema = 'audit' AND c.data_type IN ('text', 'bytea')"
+        ).fetchall()
+        assert {view for view, *_ in columns} > {"events", "stored_events", "personal_data", "chain"}
+        for view, column, kind in columns:
+            value = "'{}'" if kind == "text" else "convert_to('{}', 'UTF8')"
+            collate = 'COLLATE "C"' if kind == "text" else ""
+            for operator in ("<", "="):
+                condition = f"{column} {collate} {operator} {value}"
+                query = f"EXPLAIN (FORMAT JSON) SELECT FROM audit.{view} WHERE {condition}"
+                estimates = {one(conn, query.format(text))[0]["Plan"]["Plan Rows"] for text in texts}
+                assert len(estimates) == 1, (view, column, operator)
+
+
+def test_asking_in_anothers_name_does_not_tell_which_tenants_it_reads(
+    secrets_db: Database, readers: tuple[str, str]
+) -> None:
+    with connect(secrets_db, readers[0]) as conn:
+        said: list[str] = []
+        conn.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
+        conn.execute("SET client_min_messages = debug5")
+        conn.execute("SELECT audit.note_read(%s)", [readers[1]])
+        conn.execute("SELECT audit.note_reading(%s, 'page', '{}', 1)", [readers[1]])
+    assert [text for text in said if "tenants" in text] == []
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,20 @@ def test_a_plan_within_a_function_is_the_present_roles(
                 assert one(conn, "SELECT public.seen()") == tenant
 
 
+def test_a_page_is_the_present_roles_although_its_plan_is_kept(
+    secrets_db: Database, readers: tuple[str, str]
+) -> None:
+    login = secrets_db.role("login", "LOGIN NOINHERIT")
+    secrets_db.execute(f"GRANT {readers[0]}, {readers[1]} TO {login}")
+    with connect(secrets_db, login) as conn:
+        for _ in range(3):
+            for role, tenant in zip(readers, "ab", strict=True):
+                conn.execute(f"SET ROLE {role}")
+                for call in ("", "tenants => '{a,b}'", "'public.named'", "'public.named', '{a,b}'"):
+                    rows = conn.execute(f"SELECT DISTINCT tenant_id FROM audit.page({call})").fetchall()
+                    assert rows == [(tenant,)], call
+
+
 def test_a_cursor_shows_one_roles_tenants(secrets_db: Database, readers: tuple[str, str]) -> None:
     login = secrets_db.role("login", "LOGIN NOINHERIT")
     secrets_db.execute(f"GRANT {readers[0]}, {readers[1]} TO {login}")

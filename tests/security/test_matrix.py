@@ -19,6 +19,8 @@ EVERYBODY = {"schema audit": "USAGE", "function set_context": "EXECUTE"}
 PROOFS = dict.fromkeys(("function log_root", "function log_consistency", "function log_inclusion"), "EXECUTE")
 READING = PROOFS | {
     "view events": "SELECT",
+    "view stored_events": "SELECT",
+    "view personal_data": "SELECT",
     "view chain": "SELECT",
     "view sealed_events": "SELECT",
     "view readable_tenants": "SELECT",
@@ -282,7 +284,7 @@ def test_the_views_show_each_role_its_tenants(world: World) -> None:
     }  # fmt: skip
     for kind, seen in expected.items():
         with connect(world.db, world.roles[kind]) as conn:
-            for view in ("events", "chain"):
+            for view in ("events", "stored_events", "chain"):
                 query = sql.SQL("SELECT tenant_id, count(*) FROM audit.{} GROUP BY 1").format(
                     sql.Identifier(view)
                 )

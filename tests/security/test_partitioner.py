@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,3 +102,37 @@ def test_a_table_that_was_renamed_or_became_a_partition_itself_is_recorded(
         "INSERT INTO public.above VALUES (2)"
     )
     assert recorded(kit_db) == ["1", "2"]
+
+
+def operations(db: Database) -> list[str]:
+    """What was done to rows and tables, in order."""
+    query = "SELECT operation FROM audit.events WHERE operation <> 'CONTROL' ORDER BY event_id"
+    return [operation for (operation,) in db.execute(query)]
+
+
+@pytest.mark.any_server
+def test_a_table_above_that_is_not_audited_hides_no_truncate(kit_db: Database, owner: Connection) -> None:
+    owner.execute("CREATE TABLE public.plain (id int PRIMARY KEY)")
+    Kit(kit_db.dsn)("enable", "public.plain")
+    number = one(
+        kit_db, "SELECT table_id FROM audit.audited_tables WHERE relation = 'public.plain'::regclass"
+    )
+    owner.execute(
+        "CREATE TABLE public.above (id int PRIMARY KEY) PARTITION BY RANGE (id);"
+        "ALTER TABLE public.above ATTACH PARTITION public.plain DEFAULT;"
+        "CREATE TRIGGER t BEFORE TRUNCATE ON public.above EXECUTE FUNCTION audit.tg_truncate('1');"
+        f"CREATE TRIGGER u BEFORE TRUNCATE ON public.above EXECUTE FUNCTION audit.tg_truncate('{number}')"
+    )
+    owner.execute("TRUNCATE public.above")
+    assert operations(kit_db) == ["TRUNCATE"]
+
+
+@pytest.mark.any_server
+@pytest.mark.parametrize("event", ["BEFORE INSERT", "AFTER INSERT"])
+def test_another_trigger_of_his_forges_no_event(kit_db: Database, owner: Connection, event: str) -> None:
+    owner.execute(
+        f"CREATE TRIGGER forged {event} ON public.part_1 FOR EACH ROW EXECUTE FUNCTION audit.tg_capture_1()"
+    )
+    with contextlib.suppress(psycopg.Error):
+        owner.execute("INSERT INTO public.part VALUES (5)")
+    assert recorded(kit_db) == [str(key) for (key,) in kit_db.execute("SELECT id FROM public.part")]

@@ -4,6 +4,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER -- readers have no right on the log
 SET search_path = pg_catalog, pg_temp
 SET row_security = on
+SET client_min_messages = notice -- the line is the server's: one may ask in another's name, and it tells the tenants
 AS $fn$
 DECLARE
     v_query text := left(current_query(), 8000);
@@ -33,9 +34,11 @@ BEGIN
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM "audit".tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role(p_reader, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role(p_reader, o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')
             ) AS t (tenant_id)
         ),

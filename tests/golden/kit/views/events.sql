@@ -27,57 +27,17 @@ SELECT
     ) AS record_key,
     e.actor_id,
     e.action,
-    e.context || coalesce(
-        (
-            SELECT p.context FROM "audit".personal_values AS p
-            WHERE
-                e.personal_commitment IS NOT NULL
-                AND p.event_id = e.event_id
-                AND p.occurred_at = e.occurred_at
-        ), '{}'
-    ) AS context,
-    CASE
-        WHEN e.personal_commitment IS NULL THEN e.old_values
-        ELSE (
-            SELECT coalesce(e.old_values || p.old_values, e.old_values, p.old_values)
-            FROM (SELECT 1) AS one
-            LEFT JOIN "audit".personal_values AS p
-                ON p.event_id = e.event_id AND p.occurred_at = e.occurred_at
-        )
-    END AS old_values,
-    CASE
-        WHEN e.personal_commitment IS NULL THEN e.new_values
-        ELSE (
-            SELECT coalesce(e.new_values || p.new_values, e.new_values, p.new_values)
-            FROM (SELECT 1) AS one
-            LEFT JOIN "audit".personal_values AS p
-                ON p.event_id = e.event_id AND p.occurred_at = e.occurred_at
-        )
-    END AS new_values,
+    e.context || coalesce((p.personal).context, '{}') AS context,
+    coalesce(e.old_values || (p.personal).old_values, e.old_values, (p.personal).old_values) AS old_values,
+    coalesce(e.new_values || (p.personal).new_values, e.new_values, (p.personal).new_values) AS new_values,
     e.context ->> 'session_id' AS session_id,
     e.context ->> 'request_id' AS request_id,
     e.context ->> 'correlation_id' AS correlation_id,
     e.context ->> 'client_app' AS client_app,
     e.context ->> 'auth_method' AS auth_method,
     "audit".to_text_array(e.context -> 'permissions') AS permissions,
-    "audit".to_inet(coalesce(
-        e.context ->> 'ip', (
-            SELECT p.context ->> 'ip' FROM "audit".personal_values AS p
-            WHERE
-                e.personal_commitment IS NOT NULL
-                AND p.event_id = e.event_id
-                AND p.occurred_at = e.occurred_at
-        )
-    )) AS ip,
-    coalesce(
-        e.context ->> 'user_agent', (
-            SELECT p.context ->> 'user_agent' FROM "audit".personal_values AS p
-            WHERE
-                e.personal_commitment IS NOT NULL
-                AND p.event_id = e.event_id
-                AND p.occurred_at = e.occurred_at
-        )
-    ) AS user_agent,
+    "audit".to_inet(coalesce(e.context ->> 'ip', (p.personal).context ->> 'ip')) AS ip,
+    coalesce(e.context ->> 'user_agent', (p.personal).context ->> 'user_agent') AS user_agent,
     e.context ->> 'geo' AS geo,
     e.context ->> 'node_id' AS node_id,
     e.context ->> 'db_user' AS db_user,
@@ -108,6 +68,19 @@ SELECT
     ) AS event_hash,
     e.record_key AS stored_key
 FROM "audit".change_events AS e
+LEFT JOIN LATERAL (
+    SELECT
+        (
+            SELECT v FROM "audit".personal_values AS v
+            WHERE
+                e.personal_commitment IS NOT NULL
+                AND v.event_id = e.event_id
+                AND v.occurred_at = e.occurred_at
+        ) AS personal
+    FROM (SELECT 1) AS one
+    ORDER BY e.event_id
+    LIMIT 1 -- so that it is looked up, and planned for every partition, once and not for each column
+) AS p ON true
 -- a subquery that needs no row runs once a query, before the first row is read
 WHERE (SELECT "audit".note_read(current_user));
 ALTER VIEW "audit".events OWNER TO "pgaudit_kit_view";

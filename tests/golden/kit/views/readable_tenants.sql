@@ -14,9 +14,11 @@ FROM
                 ELSE pg_catalog.current_setting('pgaudit_kit.tenant_id', true)
             END
         FROM "audit".tenant_readers AS r
-        INNER JOIN pg_catalog.pg_roles AS o ON o.rolname = r.role
         WHERE
-            pg_catalog.pg_has_role(current_user, o.oid, 'usage')
+            r.role = ANY(ARRAY(
+                SELECT o.rolname FROM pg_catalog.pg_roles AS o
+                WHERE pg_catalog.pg_has_role(o.oid, 'usage')
+            ))
             AND (r.via = 'membership' OR pg_catalog.current_setting('pgaudit_kit.tenant_id', true) <> '')
     )) AS t (tenant_id);
 ALTER VIEW "audit".readable_tenants OWNER TO "pgaudit_kit_view";
