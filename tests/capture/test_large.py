@@ -54,7 +54,7 @@ def test_a_row_of_any_size_is_recorded_whole(audited: Audit, size: int):
 def test_value_too_large_for_jsonb(kit_db: Database):
     size = 270_000_000
     digest = hashlib.sha256(b"x" * size).hexdigest()
-    for mode in MODES:
+    for mode in ("specialised", "generic"):  # the third differs from these in nothing that meets a value
         name = f"public.{mode}"
         kit_db.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, big text, f float8, small text)".encode())
         enable(kit_db, name)
