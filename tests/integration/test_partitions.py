@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -391,6 +392,35 @@ def test_a_transaction_that_began_before_the_gap_was_closed_goes_on_writing(audi
         writer.execute("INSERT INTO public.doc VALUES (2, 'b')")
         writer.commit()
     assert one(audited, "SELECT count(*) FROM public.doc") == 1
+
+
+def test_who_has_read_the_log_may_write_while_rows_are_moved(audited: Database) -> None:
+    open_gap(audited)
+    audited.execute("INSERT INTO public.doc VALUES (1, 'a')")
+
+    def move() -> None:
+        with (
+            connect(audited, application_name="mover") as conn,
+            contextlib.suppress(psycopg.errors.LockNotAvailable),
+        ):
+            while one(conn, f"SELECT audit.move_default_rows(100, {LATER})"):
+                pass  # other tables' first
+
+    mover = threading.Thread(target=move)
+    with connect(audited) as conn:
+        conn.execute("SET deadlock_timeout = '10ms'")  # the writer would be the one to look for a deadlock
+        with conn.transaction():
+            conn.execute("SELECT count(*) FROM audit.events")
+            mover.start()
+            waiting = (
+                "SELECT EXISTS (SELECT FROM pg_locks AS l INNER JOIN pg_stat_activity AS a USING (pid)"
+                " WHERE a.application_name = 'mover' AND NOT l.granted)"
+            )
+            while mover.is_alive() and not one(audited, waiting):
+                pass
+            conn.execute("INSERT INTO public.doc VALUES (2, 'b')")
+    mover.join()
+    assert one(audited, "SELECT count(*) FROM public.doc") == 2
 
 
 def test_writers_do_not_notice_maintenance(audited: Database) -> None:

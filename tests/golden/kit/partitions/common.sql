@@ -257,9 +257,10 @@ BEGIN
         EXECUTE format('SELECT min(d.%1$I) FROM %2$s AS d WHERE d.%1$I < $1 OR d.%1$I > $2', v_column, v_default)
         INTO v_oldest USING v_before, p_now + interval '1 minute';
         CONTINUE WHEN v_oldest IS NULL;
-        -- the manager and other movers first, then writers of the default partition; readers go on reading
+        -- The manager and other movers first, then everybody at the default partition, whom ATTACH would shut out in
+        -- the end: who has read it and then writes there could not wait for a weaker lock without a deadlock.
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', v_parent);
-        EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', v_default);
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', v_default);
         -- the interval it belongs to, less what partitions already cover
         SELECT
             greatest("audit".partition_start(v_oldest), max(b.upper_bound) FILTER (WHERE b.upper_bound <= v_oldest)),
