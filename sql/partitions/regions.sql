@@ -1,0 +1,275 @@
+-- object:   function audit.regions
+-- object:   function audit.region_key
+-- object:   function audit.misplaced_partitions
+-- object:   function audit.build_partition
+-- object:   function audit.lock_log
+-- object:   function audit.place_partition
+-- object:   function audit.restore_key
+-- object:   function audit.place_open_partitions
+-- object:   function audit.place_next_partition
+-- requires: partitions/common.sql, functions/record_control.sql
+-- purpose:  each partition of the log divided by region, each part with indexes and TOAST in its region's tablespace
+-- A primary key of the whole log would have to hold the column that divides it, so under regions each part has
+-- its own. Nothing is updated or deleted: a partition is copied, and the copy takes its place.
+CREATE OR REPLACE FUNCTION {{ audit }}.regions()
+RETURNS TABLE (number bigint, name text, tablespace text, bound text)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+    {% with declared = sql("SELECT s.value FROM " ~ audit.sql ~ ".settings AS s WHERE s.name = 'regions'") %}
+    SELECT w.* FROM (
+        {% include 'snippets/regions.sql' %}
+    ) AS w ORDER BY w.number
+    {% endwith %}
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.region_key(p_parent regclass)
+RETURNS name
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+    -- blocks hold numbers, hashes and names of tenants, and are one log
+    SELECT CASE s.value ->> 'by' WHEN 'tables' THEN 'table_id' ELSE 'tenant_id' END
+    FROM {{ audit }}.settings AS s
+    INNER JOIN pg_class AS c ON c.oid = p_parent
+        AND c.relname IN ('change_events', 'personal_keys', 'personal_values')
+    WHERE s.name = 'regions'
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.misplaced_partitions()
+RETURNS TABLE (parent regclass, relation regclass, is_open boolean, problem text)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+AS $fn$
+    {% with declared = sql("SELECT s.value FROM " ~ audit.sql ~ ".settings AS s WHERE s.name = 'regions'") %}
+    SELECT m.root::regclass, m.relation::regclass, m.is_open, m.problem
+    FROM (
+    {% include 'snippets/misplaced.sql' %}
+    ) AS m
+    ORDER BY m.name DESC -- the newest first
+    {% endwith %}
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.build_partition(p_parent regclass, p_name text, p_checks text)
+RETURNS regclass
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
+AS $fn$
+DECLARE
+    v_key name := {{ audit }}.region_key(p_parent);
+    v_space text := current_setting('default_tablespace');
+    v_new regclass;
+    v_region record;
+BEGIN
+    IF v_key IS NOT NULL THEN
+        PERFORM set_config('default_tablespace', '', true); -- the database's, whatever the session's is
+    END IF;
+    EXECUTE format(
+        'CREATE TABLE {{ audit }}.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES '
+        'INCLUDING STORAGE INCLUDING COMMENTS%s)%s',
+        p_name, p_parent, p_checks, format(CASE WHEN v_key IS NOT NULL THEN ' PARTITION BY LIST (%I)' END, v_key)
+    );
+    v_new := format('{{ audit }}.%I', p_name)::regclass;
+    IF v_key IS NULL THEN
+        -- the log has no key of its own while any partition is divided
+        IF NOT EXISTS (SELECT FROM pg_index AS x WHERE x.indrelid = v_new AND x.indisprimary) THEN
+            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I PRIMARY KEY (event_id, occurred_at)',
+                v_new, format('%s_pk', p_name));
+        END IF;
+        RETURN v_new;
+    END IF;
+    FOR v_region IN SELECT * FROM {{ audit }}.regions() LOOP
+        -- where no TABLESPACE is named, indexes go by this one, and so does the table
+        PERFORM set_config('default_tablespace', coalesce(v_region.tablespace, ''), true);
+        EXECUTE format(
+            'CREATE TABLE {{ audit }}.%I PARTITION OF %s (CONSTRAINT %I PRIMARY KEY (event_id, occurred_at)) %s',
+            format('%s_%s', p_name, v_region.name), v_new, format('%s_%s_pk', p_name, v_region.name), v_region.bound
+        );
+    END LOOP;
+    PERFORM set_config('default_tablespace', v_space, true);
+    RETURN v_new;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.lock_log(p_parent regclass)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '250ms' -- gives up long before a writer behind it would
+AS $fn$
+DECLARE
+    c_tries CONSTANT integer := 40;
+BEGIN
+    FOR v_try IN 1 .. c_tries LOOP
+        BEGIN
+            EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', p_parent);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            -- what was copied is not thrown away for one long transaction
+            IF v_try = c_tries THEN
+                RAISE;
+            END IF;
+        END;
+        PERFORM pg_sleep(0.5);
+    END LOOP;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.place_partition(p_parent regclass, p_partition regclass)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+AS $fn$
+DECLARE
+    v_name text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = p_partition);
+    v_bound text := (SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_class AS c WHERE c.oid = p_partition);
+    v_checks text := (
+        SELECT string_agg(format(', CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid)), '')
+        FROM pg_constraint AS k
+        WHERE k.conrelid = p_partition AND k.contype = 'c' AND NOT EXISTS (
+            SELECT FROM pg_constraint AS o WHERE o.conrelid = p_parent AND o.conname = k.conname
+        )
+    );
+    v_columns text := (
+        SELECT string_agg(format('d.%I', a.attname), ', ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = p_parent AND a.attnum > 0 AND NOT a.attisdropped
+    );
+    v_new regclass;
+    v_relation record;
+    v_rows bigint;
+BEGIN
+    -- first: it explains the rest to watch_kit(), and this may be the partition that it falls into
+    PERFORM {{ audit }}.record_control('partition-placed', jsonb_build_object(
+        'table', p_parent::text, 'partition', v_name,
+        'why', (SELECT m.problem FROM {{ audit }}.misplaced_partitions() AS m WHERE m.relation = p_partition),
+        'regions', ARRAY(SELECT r.name FROM {{ audit }}.regions() AS r ORDER BY r.number)
+    ));
+    PERFORM set_config('pgaudit_kit.stamping', 'on', true); -- they are stamped here, not by the DDL watch
+    EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', p_parent); -- one manager at a time
+    EXECUTE format('LOCK TABLE %s IN SHARE MODE', p_partition); -- whoever writes in it ends first
+    v_new := {{ audit }}.build_partition(p_parent, format('%s_n', v_name), concat(v_checks, (
+        SELECT format(', CONSTRAINT partition_ck CHECK (%1$I >= %2$L AND %1$I < %3$L)',
+            a.attname, b.lower_bound, b.upper_bound)
+        FROM {{ audit }}.partition_bounds(p_parent) AS b
+        INNER JOIN pg_partitioned_table AS p ON p.partrelid = p_parent
+        INNER JOIN pg_attribute AS a ON a.attrelid = p_parent AND a.attnum = p.partattrs[0]
+        WHERE b.relation = p_partition
+    )));
+    EXECUTE format('INSERT INTO %s (%s) SELECT %s FROM %s AS d',
+        v_new, replace(v_columns, 'd.', ''), v_columns, p_partition);
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    PERFORM {{ audit }}.lock_log(p_parent);
+    -- one after the other: in between the log has no place for an event of the present, and lacks some
+    EXECUTE format('ALTER TABLE %s DETACH PARTITION %s', p_parent, p_partition);
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s %s', p_parent, v_new, v_bound);
+    EXECUTE format('DROP TABLE %s', p_partition);
+    FOR v_relation IN
+        SELECT c.relkind, c.relname, format('%s%s', v_name, substr(c.relname, length(v_name) + 3)) AS new_name
+        FROM pg_class AS c
+        WHERE c.relnamespace = {{ schema_literal }}::regnamespace
+            AND starts_with(c.relname, format('%s_n', v_name)) AND substr(c.relname, length(v_name) + 3, 1) IN ('', '_')
+        ORDER BY c.oid
+    LOOP
+        EXECUTE format('ALTER %s {{ audit }}.%I RENAME TO %I', CASE WHEN v_relation.relkind IN ('i', 'I')
+            THEN 'INDEX' ELSE 'TABLE' END, v_relation.relname, v_relation.new_name);
+    END LOOP;
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS partition_ck', v_new);
+    PERFORM {{ audit }}.stamp_partition(v_new);
+    PERFORM set_config('pgaudit_kit.stamping', '', true);
+    RETURN v_rows;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.restore_key(p_parent regclass)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    -- once no partition is divided any more: the log's key takes over those of its partitions
+    IF {{ audit }}.region_key(p_parent) IS NOT NULL OR EXISTS (
+        SELECT FROM pg_index AS x WHERE x.indrelid = p_parent AND x.indisprimary
+    ) OR EXISTS (
+        SELECT FROM {{ audit }}.misplaced_partitions() AS m WHERE m.parent = p_parent
+    ) THEN
+        RETURN false;
+    END IF;
+    PERFORM {{ audit }}.lock_log(p_parent);
+    EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I PRIMARY KEY (event_id, occurred_at)', p_parent, (
+        SELECT format('%s_event_id_occurred_at_pk', c.relname) FROM pg_class AS c WHERE c.oid = p_parent
+    ));
+    RETURN true;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.place_open_partitions()
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    v_parent regclass;
+    v_partition regclass;
+    v_placed integer := 0;
+BEGIN
+    FOR v_parent IN SELECT {{ audit }}.partitioned_tables() LOOP
+        IF {{ audit }}.region_key(v_parent) IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I', v_parent, (
+                SELECT format('%s_event_id_occurred_at_pk', c.relname) FROM pg_class AS c WHERE c.oid = v_parent
+            ));
+        END IF;
+        FOR v_partition IN
+            SELECT m.relation FROM {{ audit }}.misplaced_partitions() AS m WHERE m.parent = v_parent AND m.is_open
+        LOOP
+            PERFORM {{ audit }}.place_partition(v_parent, v_partition);
+            v_placed := v_placed + 1;
+        END LOOP;
+    END LOOP;
+    RETURN v_placed;
+END;
+$fn$;
+CREATE OR REPLACE FUNCTION {{ audit }}.place_next_partition()
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    v_next record;
+    v_parent regclass;
+    v_name text;
+BEGIN
+    SELECT m.parent, m.relation INTO v_next FROM {{ audit }}.misplaced_partitions() AS m LIMIT 1;
+    IF FOUND THEN
+        v_name := v_next.relation::text;
+        PERFORM {{ audit }}.place_partition(v_next.parent, v_next.relation);
+        RETURN v_name;
+    END IF;
+    FOR v_parent IN SELECT t.relation FROM {{ audit }}.partitioned_tables() AS t (relation) LOOP
+        IF {{ audit }}.restore_key(v_parent) THEN
+            RETURN v_parent::text;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END;
+$fn$;
+REVOKE ALL ON FUNCTION {{ audit }}.regions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.region_key(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.misplaced_partitions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.build_partition(regclass, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.lock_log(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.place_partition(regclass, regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.restore_key(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.place_open_partitions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION {{ audit }}.place_next_partition() FROM PUBLIC;
+COMMENT ON FUNCTION {{ audit }}.regions() IS 'Declared regions, each with the bound of its part of every partition; none where none are declared.';
+COMMENT ON FUNCTION {{ audit }}.region_key(regclass) IS 'Column by which partitions of a table are divided into regions; NULL where they are not.';
+COMMENT ON FUNCTION {{ audit }}.misplaced_partitions() IS 'Partitions that are not divided, or do not lie, as the regions are declared.';
+COMMENT ON FUNCTION {{ audit }}.build_partition(regclass, text, text) IS 'Makes the table of a partition, divided by region where regions are declared; attaches it to nothing.';
+COMMENT ON FUNCTION {{ audit }}.lock_log(regclass) IS 'Locks a partitioned table of the log against everybody, in short tries.';
+COMMENT ON FUNCTION {{ audit }}.place_partition(regclass, regclass) IS 'Puts a copy, divided as declared, in the place of a partition; returns the number of rows.';
+COMMENT ON FUNCTION {{ audit }}.restore_key(regclass) IS 'Gives a table back the primary key that it cannot have under regions; tells whether it lacked it.';
+COMMENT ON FUNCTION {{ audit }}.place_open_partitions() IS 'Places the partitions that are written to now or later; returns how many.';
+COMMENT ON FUNCTION {{ audit }}.place_next_partition() IS 'Places one partition of the past; returns its name, NULL when all are where they belong.';
