@@ -19,7 +19,7 @@ from pgaudit_kit.install.descendants import (
 )
 from pgaudit_kit.install.lenders import refuse_lenders, with_lenders
 from pgaudit_kit.install.partitions import grant_changes, switch_changes
-from pgaudit_kit.install.regions import declared_regions, is_divided, region_changes
+from pgaudit_kit.install.regions import declared_regions, divided, region_changes
 from pgaudit_kit.install.schedule import job_changes
 from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
 from pgaudit_kit.install.strays import stray_changes
@@ -59,14 +59,15 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     """The plan, from the database as it is now. ConfigError where the declarations do not fit it."""
     installation = read_installation(conn, Templates(schema))
     settings = Settings.of(wanted.config, installation)
-    divided = is_divided(wanted.config, installation)
-    manager = NATIVE if divided else settings.partitions.manager
+    divided_by = divided(wanted.config, installation)
+    manager = NATIVE if divided_by else settings.partitions.manager
     choice = choose(read_manager(conn, Templates(schema)), manager, schema)
     templates = Templates(
         schema,
         personal_context=settings.context.personal,
         actions=settings.actions,
         partman=choice.partman_schema,
+        regions_of_tables=divided_by == "tables",
     )
     targets = _targets(conn, templates, installation, wanted)
     units = kit_units(templates, event_triggers=installation.event_triggers_allowed, manager=choice.file)

@@ -83,9 +83,10 @@ def _ids(names: Sequence[str], ids: dict[QualifiedName, int], at: str) -> list[i
     return sorted(found)
 
 
-def is_divided(config: Config | None, installation: Installation) -> bool:
-    """Whether regions are declared, so that only the kit itself can make partitions."""
-    return bool(config.regions) if config is not None else "regions" in installation.settings
+def divided(config: Config | None, installation: Installation) -> str | None:
+    """By what the log is divided into regions, `tenants` or `tables`; None where none are declared."""
+    stored = stored_regions(config.regions) if config is not None else installation.settings.get("regions")
+    return stored["by"] if stored else None
 
 
 def region_changes(
@@ -117,13 +118,13 @@ def region_changes(
                 blocks=tuple(QualifiedName(templates.schema, name) for name in DIVIDED),
             )
         )
-    if installation.revision is not None:
+    if closed := sum(not item.is_open for item in misplaced):
         steps.append(
             Change(
                 op="change",
                 kind="regions",
                 target="partitions of the past",
-                why=f"{len(misplaced)} to look at, each in a transaction of its own once the rest is committed",
+                why=f"{closed} to place, each in a transaction of its own once the rest is committed",
                 sql=f"SELECT {schema}.place_next_partition();\n",
                 repeated=True,
             )
