@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +13,9 @@ from tests.kit import Kit
 Connection = psycopg.Connection[Any]
 
 TABLES = """
+[partitions]
+premake = 1
+
 [[tables]]
 name = "public.doc"
 tenant = { column = "tenant" }
@@ -38,7 +43,7 @@ def regions(*parts: str) -> str:
 def eu(space: str, *tenants: str) -> str:
     """The region of those tenants."""
     names = ", ".join(f"'''{name}'''" for name in (tenants or EU))
-    return f'name = "eu"\ntablespace = "{space}"\ntenants = [{names}]\n'
+    return f"name = 'eu'\ntablespace = '{space}'\ntenants = [{names}]\n"
 
 
 def build(dsn: str) -> None:
@@ -48,10 +53,10 @@ def build(dsn: str) -> None:
             "CREATE TABLE public.doc (id int PRIMARY KEY, tenant text, body text, email text);"
             "CREATE TABLE public.person (email text PRIMARY KEY, tenant text, phone text)"
         )
-        kit = Kit(dsn)
-        kit("install", "--yes")
-        kit("enable", "public.doc", "--tenant-column", "tenant", "--personal", "email")
-        kit("enable", "public.person", "--tenant-column", "tenant", "--personal", "email", "--personal", "phone")
+        with tempfile.TemporaryDirectory() as folder:
+            kit = Kit(dsn, Path(folder) / "pgaudit.toml")
+            kit.declare(TABLES.replace("bulk = true", ""))
+            kit("install", "--yes")
         work(db, 0)
         two_days_ago(db)
         work(db, 1)

@@ -110,6 +110,7 @@ def test_a_day_that_is_detached_stays_where_it_is(log: Log) -> None:
     verify(log)
 
 
+@pytest.mark.any_server
 def test_a_reader_sees_the_same_as_before_and_no_part_directly(log: Log) -> None:
     db = log.db
     reader = db.role("reader")
@@ -133,6 +134,7 @@ def test_a_reader_sees_the_same_as_before_and_no_part_directly(log: Log) -> None
             db.execute(statement)
 
 
+@pytest.mark.any_server
 def test_a_new_installation_is_divided_from_its_first_event(log: Log) -> None:
     db = log.db
     log.kit.schema = "audit2"

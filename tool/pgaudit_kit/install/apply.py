@@ -96,7 +96,7 @@ def execute(
     locked = False
     for change in done:
         if change.blocks and not locked:
-            lock_against_writers(conn, done)
+            lock_against_writers(conn, schema, done)
             locked = True
         become(conn, roles.owner if change.as_owner else None)
         conn.execute(change.sql.encode())
