@@ -85,14 +85,12 @@ def two_days_ago(db: Connection) -> None:
         for root in (*ROOTS, "blocks"):
             db.execute(f"SELECT audit.add_partition('audit.{root}', {then}, {then} + interval '1 day')")
         for root in ROOTS:
-            db.execute(
-                f"UPDATE audit.{root} SET occurred_at = {then} + event_id * interval '1 second'"
-            )
+            db.execute(f"UPDATE audit.{root} SET occurred_at = {then} + event_id * interval '1 second'")
         db.execute("DELETE FROM audit.maintenance_permits")
 
 
 def parts(db: Connection) -> list[tuple[str, set[str], set[str]]]:
-    """Each table with storage below the log's, or detached from it: its name, its tenants, its tablespaces."""
+    """Each table with storage below the log's, or detached from it: name, tenants, tablespaces."""
     found = []
     for (leaf,) in db.execute(
         "SELECT c.oid::regclass::text FROM pg_class AS c"
@@ -171,6 +169,6 @@ def personal(db: Connection) -> list[tuple[Any, ...]]:
     """Everything that is kept apart."""
     return db.execute(
         "SELECT event_id, tenant_id, subject, salt, old_values, new_values FROM audit.personal_values"
-        " UNION ALL SELECT event_id, tenant_id, NULL, salt, to_jsonb(record_key), NULL FROM audit.personal_keys"
-        " ORDER BY 1, 5, 6"
+        " UNION ALL SELECT event_id, tenant_id, NULL, salt, to_jsonb(record_key), NULL"
+        " FROM audit.personal_keys ORDER BY 1, 5, 6"
     ).fetchall()

@@ -42,19 +42,30 @@ def files(log: Log) -> dict[str, int]:
 def structure(log: Log) -> list[tuple[str, ...]]:
     """Tables, constraints and indexes of the log by name, without the names of partitions' own."""
     return log.db.execute(
-        "SELECT c.relname, c.relkind, pg_get_expr(c.relpartbound, c.oid), ARRAY(SELECT pg_get_constraintdef(k.oid)"
-        " FROM pg_constraint AS k WHERE k.conrelid = c.oid ORDER BY 1), ARRAY("
-        " SELECT regexp_replace(pg_get_indexdef(x.indexrelid), '^.* ON (ONLY )?[^(]*', '') FROM pg_index AS x"
-        " WHERE x.indrelid = c.oid ORDER BY 1), (SELECT k.conname FROM pg_constraint AS k WHERE k.conrelid = c.oid"
-        " AND k.contype = 'p' AND NOT c.relispartition)"
-        " FROM pg_class AS c WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY 1"
+        """
+        SELECT c.relname, c.relkind, pg_get_expr(c.relpartbound, c.oid),
+            ARRAY(SELECT pg_get_constraintdef(k.oid) FROM pg_constraint AS k WHERE k.conrelid = c.oid ORDER BY 1),
+            ARRAY(
+                SELECT regexp_replace(pg_get_indexdef(x.indexrelid), '^.* ON (ONLY )?[^(]*', '')
+                FROM pg_index AS x WHERE x.indrelid = c.oid ORDER BY 1
+            ),
+            (
+                SELECT k.conname FROM pg_constraint AS k
+                WHERE k.conrelid = c.oid AND k.contype = 'p' AND NOT c.relispartition
+            )
+        FROM pg_class AS c
+        WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p')
+        ORDER BY 1
+        """
     ).fetchall()
 
 
 def test_a_tenant_without_rows_joins_a_region_and_nothing_is_copied(log: Log) -> None:
     divided(log, eu(log.space))
     before = files(log)
-    log.kit.declare(regions(eu(log.space, "acme", "_under", "it's \\ one", "new", "newer")).replace("bulk = true", ""))
+    log.kit.declare(
+        regions(eu(log.space, "acme", "_under", "it's \\ one", "new", "newer")).replace("bulk = true", "")
+    )
     assert "eu in" in log.kit.reasons()
     log.kit("apply", "--yes")
     assert log.kit.plan() == []
@@ -107,8 +118,12 @@ def test_without_a_tablespace_the_log_is_divided_all_the_same(log: Log) -> None:
 
 def test_what_lies_elsewhere_is_told_and_put_back(log: Log) -> None:
     divided(log, eu(log.space))
-    part = one(log.db, "SELECT tableoid::regclass::text FROM audit.change_events WHERE tenant_id = 'acme' LIMIT 1")
-    index = one(log.db, "SELECT min(indexrelid::regclass::text) FROM pg_index WHERE indrelid = %s::regclass", [part])
+    part = one(
+        log.db, "SELECT tableoid::regclass::text FROM audit.change_events WHERE tenant_id = 'acme' LIMIT 1"
+    )
+    index = one(
+        log.db, "SELECT min(indexrelid::regclass::text) FROM pg_index WHERE indrelid = %s::regclass", [part]
+    )
     for statement in (
         f"ALTER TABLE {part} SET TABLESPACE pg_default",
         f"ALTER INDEX {index} SET TABLESPACE pg_default",
@@ -116,7 +131,9 @@ def test_what_lies_elsewhere_is_told_and_put_back(log: Log) -> None:
         log.db.execute(statement)
         found = log.kit("doctor", "--json", code=1).json["checks"]
         told = next(check for check in found if check["name"] == "regions")["findings"]
-        assert f"{part.removeprefix('audit.')} lies in another tablespace than region eu" in told[0]["message"]
+        assert (
+            f"{part.removeprefix('audit.')} lies in another tablespace than region eu" in told[0]["message"]
+        )
         log.kit("apply", "--yes")
         assert log.kit.plan() == []
         assert_placed(log.db, log.space)
@@ -130,7 +147,11 @@ def test_an_apply_that_was_cut_short_goes_on(log: Log) -> None:
     script = log.kit("apply", "--dry-run").out
     first, _, rest = script.partition("COMMIT;\n")
     log.db.execute(first + "COMMIT;")
-    assert any("p2" in name and STORED & tenants for name, tenants, spaces in parts(log.db) if log.space not in spaces)
+    assert any(
+        "p2" in name and STORED & tenants
+        for name, tenants, spaces in parts(log.db)
+        if log.space not in spaces
+    )
     with connect(log.db) as writer:
         writer.execute("INSERT INTO public.doc VALUES (-1, 'acme', 'x', 'y')")
     assert [target for _, _, target in log.kit.plan()] == ["partitions of the past"]
@@ -171,8 +192,16 @@ def test_writers_go_on_while_the_log_is_divided_and_lose_nothing(log: Log) -> No
     rows = "SELECT count(*) FROM public.doc WHERE id >= 10000"
     events = "SELECT count(*) FROM audit.change_events WHERE record_key::bigint >= 10000 AND operation = 'I'"
     doc = " AND table_id = (SELECT table_id FROM audit.table_versions WHERE table_name = 'doc' LIMIT 1)"
-    assert one(log.db, rows) == sum(written) == one(
-        log.db, events.replace("record_key::bigint", "CASE WHEN record_key ~ '^[0-9]+$' THEN record_key::bigint END") + doc
+    assert (
+        one(log.db, rows)
+        == sum(written)
+        == one(
+            log.db,
+            events.replace(
+                "record_key::bigint", "CASE WHEN record_key ~ '^[0-9]+$' THEN record_key::bigint END"
+            )
+            + doc,
+        )
     )
     assert_placed(log.db, log.space, {"globex"})
     seal_all(log.db)
@@ -195,8 +224,11 @@ def test_the_settings_and_the_events_tell_who_belongs_where(log: Log) -> None:
             " AND occurred_at > now() - interval '1 hour' GROUP BY 1"
         ).fetchall()
     )
-    placed = one(log.db, "SELECT count(*) FROM pg_inherits WHERE inhparent = ANY (%s::regclass[])",
-                 [[f"audit.{root}" for root in ROOTS]])
+    placed = one(
+        log.db,
+        "SELECT count(*) FROM pg_inherits WHERE inhparent = ANY (%s::regclass[])",
+        [[f"audit.{root}" for root in ROOTS]],
+    )
     assert kinds["partition-placed"] == placed
     assert kinds["setting-changed"] == 1
     assert "guards-changed" not in kinds

@@ -93,7 +93,9 @@ def test_a_day_that_is_detached_stays_where_it_is(log: Log) -> None:
     verify(log)
     oldest = {
         root: one(
-            db, "SELECT relation::text FROM audit.partition_bounds(%s) ORDER BY lower_bound", [f"audit.{root}"]
+            db,
+            "SELECT relation::text FROM audit.partition_bounds(%s) ORDER BY lower_bound",
+            [f"audit.{root}"],
         )
         for root in ROOTS
     }
@@ -128,7 +130,9 @@ def test_a_reader_sees_the_same_as_before_and_no_part_directly(log: Log) -> None
         ).fetchall():
             with pytest.raises(errors.InsufficientPrivilege):
                 conn.execute(f"SELECT FROM {part}")
-    part = one(db, "SELECT tableoid::regclass::text FROM audit.change_events WHERE tenant_id = 'acme' LIMIT 1")
+    part = one(
+        db, "SELECT tableoid::regclass::text FROM audit.change_events WHERE tenant_id = 'acme' LIMIT 1"
+    )
     for statement in (f"DELETE FROM {part}", f"TRUNCATE {part}"):
         with pytest.raises(errors.RestrictViolation):
             db.execute(statement)

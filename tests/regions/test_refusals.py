@@ -26,7 +26,9 @@ def test_an_installer_who_may_not_grant_is_told_what_to_ask_for(log: Log) -> Non
     installer = log.db.role("installer")
     name = sql.Identifier(installer)
     log.db.execute(sql.SQL("GRANT pgaudit_kit_owner TO {}").format(name))
-    log.db.execute(sql.SQL("ALTER TABLE public.doc OWNER TO {0}; ALTER TABLE public.person OWNER TO {0}").format(name))
+    log.db.execute(
+        sql.SQL("ALTER TABLE public.doc OWNER TO {0}; ALTER TABLE public.person OWNER TO {0}").format(name)
+    )
     log.kit.declare(regions(eu(log.space)).replace("bulk = true", ""))
     kit = Kit(log.db.server.dsn(log.db.name, installer), log.kit.config)
     said = kit("plan", code=2).err
@@ -39,7 +41,7 @@ def test_an_installer_who_may_not_grant_is_told_what_to_ask_for(log: Log) -> Non
 
 @pytest.mark.servers("local")
 def test_pg_partman_gives_way_to_the_kit(log: Log) -> None:
-    create_partman(log.db, log.db.server)
+    create_partman(log.db.dsn, log.db.server)
     text = regions(eu(log.space)).replace("bulk = true", "")
     partman = text.replace("[partitions]", "[partitions]\nmanager = 'partman'")
     log.kit.declare(partman)

@@ -19,13 +19,15 @@ def assert_placed_by_table(log: Log, table: str) -> None:
     """What was recorded of the table lies in the tablespace, and nothing else does."""
     number = one(
         log.db,
-        "SELECT v.table_id FROM audit.table_versions AS v WHERE v.schema_name || '.' || v.table_name = %s LIMIT 1",
+        "SELECT min(table_id) FROM audit.table_versions WHERE schema_name || '.' || table_name = %s",
         [table],
     )
     held = set()
     for leaf, _, spaces in parts(log.db):
         of_events = "LEFT JOIN audit.change_events AS e USING (event_id, occurred_at)"
-        found = log.db.execute(f"SELECT DISTINCT e.table_id = {number} FROM {leaf} AS d {of_events}").fetchall()
+        found = log.db.execute(
+            f"SELECT DISTINCT e.table_id = {number} FROM {leaf} AS d {of_events}"
+        ).fetchall()
         if log.space in spaces:
             assert spaces == {log.space}, leaf
             assert found in ([], [(True,)]), leaf

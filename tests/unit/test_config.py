@@ -117,12 +117,20 @@ TABLE = '[[tables]]\nname = "public.doc"\n'
         (REGION + "tenants = ['a', 'b', 'a']", "pgaudit.toml: regions[0]", "two regions"),
         (REGION + "tenants = ['a']\n" + REGION, "pgaudit.toml: regions[1]", "listed twice"),
         (REGION + "tenants = ['a']\n" + OTHER + "tenants = ['a']", "pgaudit.toml: regions[1]", "two regions"),
-        (REGION + "tables = ['a.b']\n" + OTHER + "tables = ['A.B']", "pgaudit.toml: regions[1]", "two regions"),
+        (
+            REGION + "tables = ['a.b']\n" + OTHER + "tables = ['A.B']",
+            "pgaudit.toml: regions[1]",
+            "two regions",
+        ),
         (REGION + "tables = ['b']", "pgaudit.toml: regions[0].tables", "without its schema"),
         (REGION + "tenants = ['a']\n" + OTHER + "tables = ['a.b']", "pgaudit.toml: regions", "some tables"),
         (REGION + OTHER, "pgaudit.toml: regions[1]", "neither tenants nor tables"),
         (REGION, "pgaudit.toml: regions", "No region lists"),
-        ("[partitions]\nmanager = 'partman'\n" + REGION + "tenants = ['a']", "pgaudit.toml: partitions.manager", "partman"),
+        (
+            "[partitions]\nmanager = 'partman'\n" + REGION + "tenants = ['a']",
+            "pgaudit.toml: partitions.manager",
+            "partman",
+        ),
     ],
 )
 def test_wrong_entries_are_refused_with_their_place(text: str, at: str, message: str):

@@ -26,14 +26,18 @@ class Region(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         """Refuse what cannot end the name of a partition, and empty and contradictory lists."""
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,15}", self.name):
-            raise ValueError(f"name {self.name!r} is not like 'eu': up to 16 lower-case letters, digits and _")
+            raise ValueError(
+                f"name {self.name!r} is not like 'eu': up to 16 lower-case letters, digits and _"
+            )
         if self.tablespace is not None and not 0 < len(self.tablespace.encode()) <= 63:
             raise ValueError(f"tablespace {self.tablespace!r} is no name of one")
         if self.tenants is not None and self.tables is not None:
             raise ValueError("a region has tenants or tables, not both")
         members = self.members
         if members is not None and (not members or not all(members) or any("\0" in m for m in members)):
-            raise ValueError("tenants and tables must not be empty; without them a region is everybody else's")
+            raise ValueError(
+                "tenants and tables must not be empty; without them a region is everybody else's"
+            )
         if self.name == REST and members is not None:
             raise ValueError(f"{REST!r} is the name for everybody else")
 

@@ -60,17 +60,22 @@ def apply_plan(
     with translated():
         run_elsewhere(conn, done.changes)
     for change in done.changes:
-        while change.repeated and run_ddl(conn, lambda c, sql=change.sql: _once(c, sql), timeouts=timeouts):
-            pass
+        if change.repeated:
+            _repeat(conn, change, timeouts)
     return done
 
 
-def _once(conn: Connection, statement: str) -> bool:
-    """Take a repeated step; tells whether there was anything left to do."""
-    become(conn, Roles().owner)
-    row = conn.execute(statement.encode()).fetchone()
-    become(conn, None)
-    return row is not None and row[0] is not None
+def _repeat(conn: Connection, change: Change, timeouts: Timeouts) -> None:
+    """Take the step, each time in a transaction of its own, until nothing is left to do."""
+
+    def once(conn: Connection) -> bool:
+        become(conn, Roles().owner)
+        row = conn.execute(change.sql.encode()).fetchone()
+        become(conn, None)
+        return row is not None and row[0] is not None
+
+    while run_ddl(conn, once, timeouts=timeouts):
+        pass
 
 
 def _steps(plan: Plan) -> list[tuple[str, str, str, str]]:

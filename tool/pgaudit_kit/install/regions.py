@@ -182,7 +182,7 @@ def _grants(
                 f"There is no tablespace {space.name} for the log.",
                 at=at,
                 hint=f"A superuser runs: CREATE TABLESPACE {Ident(space.name).display} LOCATION"
-                f" {Literal('/a/folder/of/the/server').sql}; without a tablespace the log is divided all the same.",
+                f" {Literal('/a/folder/of/the/server').sql}; without one the log is divided all the same.",
             )
         if not (space.granted or space.may_grant):
             raise UnusableTablespace(

@@ -108,7 +108,7 @@ BEGIN
     IF EXISTS (
         SELECT FROM "audit".change_events AS e
         WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
-            AND e.new_values ->> 'kind' = 'kit-changed'
+            AND e.new_values ->> 'kind' IN ('kit-changed', 'partition-placed')
     ) THEN
         RETURN;
     END IF;
