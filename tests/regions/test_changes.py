@@ -44,7 +44,9 @@ def structure(log: Log) -> list[tuple[str, ...]]:
     return log.db.execute(
         """
         SELECT c.relname, c.relkind, pg_get_expr(c.relpartbound, c.oid),
-            ARRAY(SELECT pg_get_constraintdef(k.oid) FROM pg_constraint AS k WHERE k.conrelid = c.oid ORDER BY 1),
+            ARRAY(
+                SELECT pg_get_constraintdef(k.oid) FROM pg_constraint AS k WHERE k.conrelid = c.oid ORDER BY 1
+            ),
             ARRAY(
                 SELECT regexp_replace(pg_get_indexdef(x.indexrelid), '^.* ON (ONLY )?[^(]*', '')
                 FROM pg_index AS x WHERE x.indrelid = c.oid ORDER BY 1
