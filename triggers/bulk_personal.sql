@@ -27,11 +27,17 @@
             personal_values AS (
                 INSERT INTO {{ audit }}.personal_values (
                     event_id, occurred_at, tenant_id, subject, salt, old_values, new_values
+{% if regions_of_tables %}
+                    , table_id
+{% endif %}
                 )
                 SELECT
                     i.event_id, i.occurred_at, i.tenant, i.subject, i.salt,
                     CASE WHEN v_operation = 'D' THEN i.personal END,
                     CASE WHEN v_operation = 'I' THEN i.personal END
+{% if regions_of_tables %}
+                    , {{ table_id }}
+{% endif %}
                 FROM image AS i
 {% if key_personal %}
             ),

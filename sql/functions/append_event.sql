@@ -67,8 +67,14 @@ BEGIN
         ));
         INSERT INTO {{ audit }}.personal_values (
             event_id, occurred_at, tenant_id, subject, salt, old_values, new_values, context
+{% if regions_of_tables %}
+            , table_id
+{% endif %}
         ) VALUES (
             v_event_id, v_now, p_tenant_id, p_subject, v_salt, v_personal_old, v_personal_new, v_personal_context
+{% if regions_of_tables %}
+            , p_table_id
+{% endif %}
         );
     END IF;
     INSERT INTO {{ audit }}.change_events (

@@ -59,8 +59,12 @@ BEGIN
         ),
 
         personal_values AS (
-            INSERT INTO {{ audit }}.personal_values (event_id, occurred_at, tenant_id, subject, salt, new_values)
-            SELECT i.event_id, i.occurred_at, i.tenant_id, i.subject, i.salt, i.personal
+            INSERT INTO {{ audit }}.personal_values (
+                event_id, occurred_at, tenant_id, subject, salt, new_values{% if regions_of_tables %}, table_id{% endif %}
+
+            )
+            SELECT i.event_id, i.occurred_at, i.tenant_id, i.subject, i.salt, i.personal{% if regions_of_tables %}, $3{% endif %}
+
             FROM image AS i
             WHERE i.personal IS NOT NULL
         ),

@@ -11,6 +11,7 @@ DECLARE
     v_policy record;
     v_column name;
     v_grantee oid;
+    v_part regclass;
     v_stamping text := coalesce(current_setting('pgaudit_kit.stamping', true), '');
 BEGIN
     PERFORM set_config('pgaudit_kit.stamping', 'on', true); -- tg_ddl_rearm looks away
@@ -63,6 +64,10 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE ALL ON TABLE %s FROM %s', p_partition,
             CASE v_grantee WHEN 0 THEN 'PUBLIC' ELSE v_grantee::regrole::text END);
+    END LOOP;
+    -- where it is divided by region
+    FOR v_part IN SELECT i.inhrelid::regclass FROM pg_inherits AS i WHERE i.inhparent = p_partition LOOP
+        PERFORM {{ audit }}.stamp_partition(v_part);
     END LOOP;
     PERFORM set_config('pgaudit_kit.stamping', v_stamping, true);
 END;

@@ -32,6 +32,7 @@ BEGIN
                 )
                 AND pg_has_role(current_user, c.relowner, 'USAGE')
                 AND pg_has_role(current_user, {{ owner_literal }}, 'USAGE')
+            ORDER BY o.relispartition -- parents first
         LOOP
             PERFORM {{ audit }}.stamp_partition(v_leaf);
             PERFORM {{ audit }}.record_control('partition-stamped', jsonb_build_object('table', v_leaf::text));

@@ -4,7 +4,8 @@
 -- object:   function audit.watch_kit(text, text, jsonb)
 -- requires: functions/note_config.sql, tables/change_events.sql
 -- purpose:  who changed guards or access of the kit, by which command; that they changed the next seal finds anyway
--- What a plan of the kit's does stands in an event of its own, the first of its transaction. A table that is
+-- What a plan of the kit's does stands in an event of its own, the first of its transaction. So does the placing
+-- of a partition in its region. A table that is
 -- made in this transaction, a partition of the log mostly, guards nothing yet.
 CREATE OR REPLACE FUNCTION {{ audit }}.is_new(p_xmin xid)
 RETURNS boolean
@@ -143,7 +144,7 @@ BEGIN
     WHERE NOT EXISTS ( -- a plan of the kit's tells of itself; what tg_ddl_rearm puts back is of the same command
         SELECT FROM {{ audit }}.change_events AS e
         WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
-            AND (e.new_values ->> 'kind' = 'kit-changed' OR e.new_values = v_detail)
+            AND (e.new_values ->> 'kind' IN ('kit-changed', 'partition-placed') OR e.new_values = v_detail)
     );
 EXCEPTION WHEN undefined_table OR undefined_function OR undefined_column OR insufficient_privilege THEN
     -- a part of the kit is gone that this needs, if it is the owner's policy; the digests in the seals tell

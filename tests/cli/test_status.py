@@ -81,6 +81,15 @@ class Signing(_Strict):
     anchors: dict[str, str | None]
 
 
+class Region(_Strict):
+    name: str
+    tablespace: str
+    tenants: list[str] | None
+    tables: list[str] | None
+    partitions: int
+    bytes: int
+
+
 class Answer(_Strict):
     version: Literal[1]
     tables: list[TableFacts]
@@ -89,6 +98,7 @@ class Answer(_Strict):
     partition_manager: str | None
     jobs: list[JobFacts]
     sizes: list[Size]
+    regions: list[Region]
     drift: Drift
     signing: Signing | None
 

@@ -67,6 +67,8 @@ def test_empty_file_is_the_default_configuration():
     assert Config().context.personal == ("ip", "user_agent")
 
 
+REGION = "[[regions]]\nname = 'eu'\n"
+OTHER = "[[regions]]\nname = 'us'\n"
 TABLE = '[[tables]]\nname = "public.doc"\n'
 
 
@@ -104,6 +106,31 @@ TABLE = '[[tables]]\nname = "public.doc"\n'
         (TABLE + "exclude = ['a']\npersonal = ['a']", "pgaudit.toml: tables[0]", "exclude and in personal"),
         (TABLE + "exclude = ['id']\nkey = ['id']", "pgaudit.toml: tables[0]", "exclude and in key"),
         (TABLE + "exclude = ['']", "pgaudit.toml: tables[0]", "empty"),
+        (REGION + "tenant = ['a']", "pgaudit.toml: regions[0]", "tenant"),
+        ("[[regions]]\ntenants = ['a']", "pgaudit.toml: regions[0]", "'name' is missing"),
+        ("[[regions]]\nname = 'EU'\ntenants = ['a']", "pgaudit.toml: regions[0]", "not like 'eu'"),
+        ("[[regions]]\nname = 'rest'\ntenants = ['a']", "pgaudit.toml: regions[0]", "everybody else"),
+        (REGION + "tenants = []", "pgaudit.toml: regions[0]", "empty"),
+        (REGION + "tenants = ['']", "pgaudit.toml: regions[0]", "empty"),
+        (REGION + "tenants = ['a']\ntables = ['a.b']", "pgaudit.toml: regions[0]", "not both"),
+        (REGION + "tenants = ['a']\ntablespace = ''", "pgaudit.toml: regions[0]", "tablespace"),
+        (REGION + "tenants = ['a', 'b', 'a']", "pgaudit.toml: regions[0]", "two regions"),
+        (REGION + "tenants = ['a']\n" + REGION, "pgaudit.toml: regions[1]", "listed twice"),
+        (REGION + "tenants = ['a']\n" + OTHER + "tenants = ['a']", "pgaudit.toml: regions[1]", "two regions"),
+        (
+            REGION + "tables = ['a.b']\n" + OTHER + "tables = ['A.B']",
+            "pgaudit.toml: regions[1]",
+            "two regions",
+        ),
+        (REGION + "tables = ['b']", "pgaudit.toml: regions[0].tables", "without its schema"),
+        (REGION + "tenants = ['a']\n" + OTHER + "tables = ['a.b']", "pgaudit.toml: regions", "some tables"),
+        (REGION + OTHER, "pgaudit.toml: regions[1]", "neither tenants nor tables"),
+        (REGION, "pgaudit.toml: regions", "No region lists"),
+        (
+            "[partitions]\nmanager = 'partman'\n" + REGION + "tenants = ['a']",
+            "pgaudit.toml: partitions.manager",
+            "partman",
+        ),
     ],
 )
 def test_wrong_entries_are_refused_with_their_place(text: str, at: str, message: str):

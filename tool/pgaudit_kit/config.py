@@ -18,6 +18,7 @@ from pgaudit_kit.errors import ConfigError, KitError, UsageError
 from pgaudit_kit.names import Ident, QualifiedName
 from pgaudit_kit.note import is_key_name
 from pgaudit_kit.reference import Reference
+from pgaudit_kit.regions import Region, check_regions
 from pgaudit_kit.timeouts import Timeouts, milliseconds
 
 FILE_NAME = "pgaudit.toml"
@@ -193,6 +194,8 @@ class Config(_Strict, frozen=True, kw_only=True):
     signing: Signing | None = None
     anchors: tuple[AnchorSpec, ...] = ()
     """Where checkpoints are published."""
+    regions: tuple[Region, ...] = ()
+    """Whose part of the log lies where."""
     tables: tuple[TableConfig, ...] = ()
 
     def __post_init__(self) -> None:
@@ -258,6 +261,7 @@ def parse(text: str, *, where: str = FILE_NAME) -> Config:
     except msgspec.ValidationError as error:
         raise _validation_error(error, where) from None
     _refuse_duplicates(config.tables, where)
+    check_regions(config.regions, config.partitions.manager, where)
     return config
 
 

@@ -42,6 +42,8 @@ class Change:
     """Tables whose writers wait from this step to the commit."""
     database: str | None = None
     """Another database of the server to which it belongs; it is taken there once the rest is committed."""
+    repeated: bool = False
+    """Whether it is taken once the rest is committed, each time in a transaction, until it answers NULL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

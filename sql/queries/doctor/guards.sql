@@ -3,6 +3,7 @@
 SELECT
     c.relname AS name,
     o.relname AS parent,
+    coalesce(g.relname, o.relname, c.relname) AS root,
     c.relowner::regrole::text AS owner,
     c.relrowsecurity AND c.relforcerowsecurity AS row_security,
     (
@@ -30,7 +31,9 @@ SELECT
 FROM pg_class AS c
 LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
 LEFT JOIN pg_class AS o ON o.oid = i.inhparent
+LEFT JOIN pg_inherits AS a ON a.inhrelid = o.oid -- of a partition that is divided by region
+LEFT JOIN pg_class AS g ON g.oid = a.inhparent
 WHERE (
-    c.relnamespace = to_regnamespace({{ schema_literal }}) OR o.relnamespace = to_regnamespace({{ schema_literal }})
+    to_regnamespace({{ schema_literal }}) IN (c.relnamespace, o.relnamespace, g.relnamespace)
 ) AND c.relkind IN ('r', 'p', 'f')
 ORDER BY c.relname

@@ -38,5 +38,5 @@ SELECT
 FROM pg_class AS c
 INNER JOIN pg_partitioned_table AS p ON p.partrelid = c.oid
 LEFT JOIN pg_class AS d ON d.oid = p.partdefid
-WHERE c.relnamespace = to_regnamespace({{ schema_literal }}) AND c.relkind = 'p'
+WHERE c.relnamespace = to_regnamespace({{ schema_literal }}) AND p.partstrat = 'r' AND NOT c.relispartition
 ORDER BY c.relname

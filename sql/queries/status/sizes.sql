@@ -10,6 +10,7 @@ SELECT
 FROM pg_class AS c
 CROSS JOIN LATERAL pg_partition_tree(c.oid) AS t
 INNER JOIN pg_class AS l ON l.oid = t.relid
-WHERE c.relnamespace = to_regnamespace({{ schema_literal }}) AND c.relkind = 'p' AND t.isleaf
+INNER JOIN pg_partitioned_table AS p ON p.partrelid = c.oid AND p.partstrat = 'r'
+WHERE c.relnamespace = to_regnamespace({{ schema_literal }}) AND NOT c.relispartition AND t.isleaf
 GROUP BY c.relname
 ORDER BY c.relname

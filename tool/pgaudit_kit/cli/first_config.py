@@ -50,6 +50,12 @@ personal = {personal}
 # name = "worm"
 # path = "/mnt/worm/shop"
 
+# Whose part of the log lies where; docs/how-to/residency.md. Without regions all of it lies together.
+# [[regions]]
+# name = "eu"
+# tablespace = "eu_disks"   # without it they have partitions of their own where the rest lies
+# tenants = ["acme"]        # or tables = ["public.patients"]; a region without either is everybody else's
+
 # What a table may say, with the defaults:
 # [[tables]]
 # name = "public.articles"  # SQL syntax: "My Schema"."T" where case or spaces matter

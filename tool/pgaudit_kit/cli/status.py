@@ -155,7 +155,28 @@ def _storage(status: Status) -> list[str]:
                 "-" if bound is None else f"{bound:%Y-%m-%d %H:%M}",
             )
         )
-    return _aligned(rows, right={1, 2, 3, 4})
+    return _aligned(rows, right={1, 2, 3, 4}) + _regions(status)
+
+
+def _regions(status: Status) -> list[str]:
+    if not status.regions:
+        return []
+    rows = [("Region", "Tablespace", "Size", "Partitions", "Whose")]
+    rows += [
+        (
+            region["name"],
+            region["tablespace"],
+            _bytes(region["bytes"]),
+            str(region["partitions"]),
+            _some(region["tenants"] or region["tables"] or ["everybody else's"]),
+        )
+        for region in status.regions
+    ]
+    return ["", *_aligned(rows, right={2, 3})]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
 def _aligned(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from pgaudit_kit.db import kit_error
-from pgaudit_kit.doctor import bulk, capture, dropped, log, managers, replication, server, signing
+from pgaudit_kit.doctor import bulk, capture, dropped, log, managers, regions, replication, server, signing
 from pgaudit_kit.doctor.model import Check, Finding, Result, fail, ok, warn
 from pgaudit_kit.doctor.source import Source
 from pgaudit_kit.errors import KitError
@@ -36,6 +36,7 @@ CHECKS: tuple[Check[Any], ...] = (
     log.partitions,
     managers.partition_manager,
     log.default_partitions,
+    regions.regions,
     managers.scheduler,
     log.sealer,
     log.seal_lag,

@@ -59,7 +59,7 @@ def _problems(table: Row, owner: str) -> list[str]:
         problems.append("row security is not enabled and forced")
     if table["parent"] and table["policies"] != table["parent_policies"]:
         problems.append("its policies differ from its parent's")
-    if (table["parent"] or table["name"]) in LOG:
+    if table["root"] in LOG:
         guards = (("UPDATE and DELETE", "row_guard"), ("TRUNCATE", "truncate_guard"))
         problems += [
             f"the guard against {what} is not ALWAYS on" for what, key in guards if table[key] != "A"

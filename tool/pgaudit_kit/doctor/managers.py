@@ -27,7 +27,8 @@ class Managers:
 
 def _read_managers(source: Source) -> Managers:
     found = read_manager(source.conn, source.templates)
-    wanted = source.installation.settings.get("partitions", {}).get("manager", "auto")
+    settings = source.installation.settings
+    wanted = NATIVE if "regions" in settings else settings.get("partitions", {}).get("manager", "auto")
     return Managers(
         found=found,
         wanted=wanted,

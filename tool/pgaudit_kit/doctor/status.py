@@ -47,6 +47,8 @@ class Status:
     jobs: tuple[FoundJob, ...]
     """pg_cron's jobs of this installation that this role sees."""
     sizes: list[Row]
+    regions: list[Row]
+    """The declared regions; empty where the log is not divided."""
     signing: Row | None
     """The checkpoint that was prepared last; None where nothing was ever signed."""
 
@@ -98,6 +100,7 @@ class Status:
                 {"table": row["name"], "bytes": row["bytes"], "estimated_rows": row["rows"]}
                 for row in self.sizes
             ],
+            "regions": self.regions,
         }
 
 
@@ -116,6 +119,7 @@ def read_status(source: Source) -> Status:
         partition_manager=read_manager(source.conn, source.templates).used,
         jobs=cron.jobs if cron is not None else (),
         sizes=source.rows("status/sizes"),
+        regions=source.rows("status/regions"),
         signing=source.signing,
     )
 

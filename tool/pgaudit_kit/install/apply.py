@@ -23,7 +23,7 @@ from pgaudit_kit.timeouts import Timeouts
 
 Progress = Callable[[Change], None]
 
-_GUARDS = {"event trigger", "trigger", "policy", "view", "function", "tables", "partitions"}
+_GUARDS = {"event trigger", "trigger", "policy", "view", "function", "tables", "partitions", "regions"}
 """Kinds of steps that change what guards the log, also where they drop it."""
 
 
@@ -59,7 +59,23 @@ def apply_plan(
     done = run_ddl(conn, work, timeouts=timeouts)
     with translated():
         run_elsewhere(conn, done.changes)
+    for change in done.changes:
+        if change.repeated:
+            _repeat(conn, change, timeouts)
     return done
+
+
+def _repeat(conn: Connection, change: Change, timeouts: Timeouts) -> None:
+    """Take the step, each time in a transaction of its own, until nothing is left to do."""
+
+    def once(conn: Connection) -> bool:
+        become(conn, Roles().owner)
+        row = conn.execute(change.sql.encode()).fetchone()
+        become(conn, None)
+        return row is not None and row[0] is not None
+
+    while run_ddl(conn, once, timeouts=timeouts):
+        pass
 
 
 def _steps(plan: Plan) -> list[tuple[str, str, str, str]]:
@@ -78,14 +94,14 @@ def execute(
 
     Unless the log has `said` so already, an event comes first.
     """
-    done = [change for change in changes if change.database is None]
+    done = [change for change in changes if change.database is None and not change.repeated]
     if not said:
         _record(conn, schema, done)
     roles = Roles()
     locked = False
     for change in done:
         if change.blocks and not locked:
-            lock_against_writers(conn, done)
+            lock_against_writers(conn, schema, done)
             locked = True
         become(conn, roles.owner if change.as_owner else None)
         conn.execute(change.sql.encode())
@@ -134,6 +150,19 @@ def _comment(item: InstalledObject, value: str) -> str:
     return f"COMMENT ON {item.id.kind.upper()} {item.target} IS {comment}"
 
 
+def _repeated(change: Change) -> str:
+    """A step that commits each time: outside of a transaction."""
+    query = change.sql.removesuffix(";\n")
+    body = (
+        "DO $pgaudit_kit$\nBEGIN\n    LOOP\n"
+        f"        SET LOCAL ROLE {Ident(Roles().owner).sql};\n"
+        "        SET LOCAL search_path = pg_catalog, pg_temp;\n"
+        f"        EXIT WHEN ({query}) IS NULL;\n"
+        "        COMMIT;\n    END LOOP;\nEND\n$pgaudit_kit$;\n"
+    )
+    return f"-- {one_line(f'{change.op} {change.kind} {change.target}: {change.why}')}\n{body}"
+
+
 def script(schema: str, plan: Plan) -> str:
     """The plan as SQL for reading, or for running by hand."""
     owner = Ident(Roles().owner).sql
@@ -141,7 +170,7 @@ def script(schema: str, plan: Plan) -> str:
     parts = ["BEGIN;\nSET LOCAL search_path = pg_catalog, pg_temp;\nSET LOCAL lock_timeout = '2s';\n"]
     as_owner = False
     for change in plan.changes:
-        if change.database is not None:
+        if change.database is not None or change.repeated:
             continue
         if change.as_owner != as_owner:
             as_owner = change.as_owner
@@ -151,6 +180,8 @@ def script(schema: str, plan: Plan) -> str:
         parts.append("\n")
     parts.append("RESET ROLE;\nCOMMIT;\n")
     for change in plan.changes:
+        if change.repeated:
+            parts.append(_repeated(change))
         if change.database is not None:
             parts.append(f"-- in database {one_line(change.database)}: {one_line(change.target)}\n")
             parts.append(f"\\connect {Ident(change.database).sql}\n{change.sql}")

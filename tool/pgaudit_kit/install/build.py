@@ -19,6 +19,7 @@ from pgaudit_kit.install.descendants import (
 )
 from pgaudit_kit.install.lenders import refuse_lenders, with_lenders
 from pgaudit_kit.install.partitions import grant_changes, switch_changes
+from pgaudit_kit.install.regions import declared_regions, divided, region_changes
 from pgaudit_kit.install.schedule import job_changes
 from pgaudit_kit.install.settings import Settings, setting_changes, stamp_partitions
 from pgaudit_kit.install.strays import stray_changes
@@ -26,7 +27,7 @@ from pgaudit_kit.install.tables import from_registry
 from pgaudit_kit.install.targets import resolve
 from pgaudit_kit.model import Installation, RegisteredTable, Table
 from pgaudit_kit.names import Ident, QualifiedName
-from pgaudit_kit.partition_manager import Choice, choose, read_manager
+from pgaudit_kit.partition_manager import NATIVE, Choice, choose, read_manager
 from pgaudit_kit.plan import Change, Plan, drop_changes, unit_changes
 from pgaudit_kit.render import Templates, Unit, capture_units, kit_units
 from pgaudit_kit.render.bulk import kept_by_row
@@ -58,16 +59,20 @@ def build_plan(conn: Connection, schema: str, wanted: Wanted) -> Plan:
     """The plan, from the database as it is now. ConfigError where the declarations do not fit it."""
     installation = read_installation(conn, Templates(schema))
     settings = Settings.of(wanted.config, installation)
-    choice = choose(read_manager(conn, Templates(schema)), settings.partitions.manager, schema)
+    divided_by = divided(wanted.config, installation)
+    manager = NATIVE if divided_by else settings.partitions.manager
+    choice = choose(read_manager(conn, Templates(schema)), manager, schema)
     templates = Templates(
         schema,
         personal_context=settings.context.personal,
         actions=settings.actions,
         partman=choice.partman_schema,
+        regions_of_tables=divided_by == "tables",
     )
     targets = _targets(conn, templates, installation, wanted)
     units = kit_units(templates, event_triggers=installation.event_triggers_allowed, manager=choice.file)
-    changes = _kit(templates, installation, settings, units, choice)
+    placing = _regions(conn, templates, installation, wanted, targets)
+    changes = _kit(templates, installation, settings, units, choice, placing)
     wanted_objects = {item for unit in units for item in unit.objects}
     for target in targets:
         table_units = capture_units(templates, target.spec)
@@ -102,6 +107,7 @@ def _kit(
     settings: Settings,
     units: list[Unit],
     choice: Choice,
+    placing: list[Change],
 ) -> list[Change]:
     """What does not depend on the audited tables."""
     absent = "new" if installation.revision is None else "missing from the database"
@@ -111,8 +117,21 @@ def _kit(
         *unit_changes([u for u in units if u.as_owner], installation.objects, absent=absent),
         *switch_changes(templates, choice),
         *setting_changes(templates, installation, settings),
+        *placing,
         *unit_changes([u for u in units if not u.as_owner], installation.objects, absent=absent),
     ]
+
+
+def _regions(
+    conn: Connection, templates: Templates, installation: Installation, wanted: Wanted, targets: list[Target]
+) -> list[Change]:
+    """Where the log lies; single tables change nothing about it."""
+    if wanted.single_tables:
+        return []
+    tables = [(target.spec.table.name, target.spec.table_id) for target in targets]
+    declared = declared_regions(wanted.config, installation, tables, wanted.place)
+    regions = wanted.config.regions if wanted.config is not None else ()
+    return region_changes(conn, templates, installation, declared, regions, wanted.place)
 
 
 def _guards(

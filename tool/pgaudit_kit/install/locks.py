@@ -33,11 +33,16 @@ def lock_against_ddl(conn: Connection, schema: str, tables: Iterable[QualifiedNa
             _lock(conn, name, "SHARE UPDATE EXCLUSIVE")
 
 
-def lock_against_writers(conn: Connection, changes: Iterable[Change]) -> None:
+_AS_WRITERS = ("personal_keys", "personal_values", "change_events")
+"""The order in which whoever records a change locks the log's tables, after those that are audited."""
+
+
+def lock_against_writers(conn: Connection, schema: str, changes: Iterable[Change]) -> None:
     """Lock every table whose writers must wait, before the first step for which one must.
 
-    While it waits for the first lock it holds none that a writer could want. From then on the rest has to
-    come in less than deadlock_timeout: else the deadlock detector might end a writer's transaction.
+    In the order in which writers lock them, so that most need nothing that is locked here to come to their
+    end. While it waits for the first lock it holds none that a writer could want. From then on the rest has
+    to come in less than deadlock_timeout: else the deadlock detector might end a writer's transaction.
     """
     modes: dict[tuple[QualifiedName, bool], bool] = {}
     steps = list(changes)
@@ -51,7 +56,7 @@ def lock_against_writers(conn: Connection, changes: Iterable[Change]) -> None:
     limit = _milliseconds(conn, "lock_timeout")
     patience = int(_milliseconds(conn, "deadlock_timeout") * 0.8)
     started = None
-    for (name, as_owner), exclusive in sorted(modes.items()):
+    for (name, as_owner), exclusive in sorted(modes.items(), key=lambda item: _rank(schema, item[0])):
         if not _lockable(conn, name):
             continue
         if started is not None:
@@ -62,6 +67,13 @@ def lock_against_writers(conn: Connection, changes: Iterable[Change]) -> None:
         started = started or time.monotonic()
     become(conn, None)
     _limit(conn, limit)
+
+
+def _rank(schema: str, key: tuple[QualifiedName, bool]) -> tuple[int, tuple[QualifiedName, bool]]:
+    name = key[0]
+    if name.schema != schema:
+        return 0, key
+    return 1 + (_AS_WRITERS.index(name.name) if name.name in _AS_WRITERS else len(_AS_WRITERS)), key
 
 
 def _lock(conn: Connection, name: QualifiedName, mode: str) -> None:

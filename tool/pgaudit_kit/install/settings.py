@@ -99,7 +99,7 @@ def stamp_partitions(schema: str) -> str:
     return (
         f"SELECT {schema}.stamp_partition(i.inhrelid::regclass)\n"
         "FROM pg_catalog.pg_inherits AS i\n"
-        "INNER JOIN pg_catalog.pg_class AS c ON c.oid = i.inhparent\n"
+        "INNER JOIN pg_catalog.pg_class AS c ON c.oid = i.inhparent AND NOT c.relispartition\n"
         f"WHERE c.relnamespace = {Literal(schema).sql}::pg_catalog.regnamespace AND c.relkind = 'p';\n"
     )
 

@@ -61,12 +61,20 @@ class Templates:
         personal_context: tuple[str, ...] = (),
         actions: Mapping[str, Sequence[str]] | None = None,
         partman: str = "partman",
+        regions_of_tables: bool = False,
     ) -> None:
-        """Prepare rendering for the installation in `schema`; `partman` is the schema of pg_partman."""
+        """Prepare rendering for the installation in `schema`; `partman` is the schema of pg_partman.
+
+        Where tables belong to `regions_of_tables`, personal values are written with their table's number.
+        """
         self.schema = schema
         self.roles = roles or Roles()
         self._globals = self._common(personal_context, actions or {})
-        self._globals |= {"partman": Ident(partman), "partman_name": Literal(partman)}
+        self._globals |= {
+            "partman": Ident(partman),
+            "partman_name": Literal(partman),
+            "regions_of_tables": regions_of_tables,
+        }
 
     def _common(
         self, personal_context: tuple[str, ...], actions: Mapping[str, Sequence[str]]

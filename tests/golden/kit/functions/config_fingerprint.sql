@@ -80,7 +80,7 @@ BEGIN
         UNION ALL
         -- partitions come and go: what counts is whether any is unguarded
         SELECT json_build_array(
-            'partitions', i.inhparent, bool_and(c.relowner = o.relowner),
+            'partitions', coalesce(h.inhparent, i.inhparent), bool_and(c.relowner = o.relowner),
             bool_and(c.relrowsecurity), bool_and(c.relforcerowsecurity),
             bool_and((
                 SELECT bool_and(g.tgenabled = 'A' AND p.pronamespace = '"audit"'::regnamespace)
@@ -102,8 +102,9 @@ BEGIN
         FROM pg_inherits AS i
         INNER JOIN pg_class AS c ON c.oid = i.inhrelid
         INNER JOIN pg_class AS o ON o.oid = i.inhparent
+        LEFT JOIN pg_inherits AS h ON h.inhrelid = i.inhparent -- partitions may be divided by region
         WHERE o.relnamespace = '"audit"'::regnamespace AND o.relkind = 'p'
-        GROUP BY i.inhparent
+        GROUP BY coalesce(h.inhparent, i.inhparent)
         UNION ALL
         SELECT json_build_array('event trigger', e.evtname, e.evtenabled, e.evtevent, e.xmin::text)::text
         FROM pg_event_trigger AS e

@@ -67,7 +67,9 @@ BEGIN
         ),
 
         personal_values AS (
-            INSERT INTO "audit".personal_values (event_id, occurred_at, tenant_id, subject, salt, new_values)
+            INSERT INTO "audit".personal_values (
+                event_id, occurred_at, tenant_id, subject, salt, new_values
+            )
             SELECT i.event_id, i.occurred_at, i.tenant_id, i.subject, i.salt, i.personal
             FROM image AS i
             WHERE i.personal IS NOT NULL

@@ -137,7 +137,7 @@ BEGIN
     WHERE NOT EXISTS ( -- a plan of the kit's tells of itself; what tg_ddl_rearm puts back is of the same command
         SELECT FROM "audit".change_events AS e
         WHERE e.transaction_id = txid_current() AND e.occurred_at >= now() AND e.operation = 'C'
-            AND (e.new_values ->> 'kind' = 'kit-changed' OR e.new_values = v_detail)
+            AND (e.new_values ->> 'kind' IN ('kit-changed', 'partition-placed') OR e.new_values = v_detail)
     );
 EXCEPTION WHEN undefined_table OR undefined_function OR undefined_column OR insufficient_privilege THEN
     -- a part of the kit is gone that this needs, if it is the owner's policy; the digests in the seals tell

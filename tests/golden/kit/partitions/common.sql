@@ -84,11 +84,9 @@ DECLARE
 BEGIN
     PERFORM set_config('pgaudit_kit.stamping', 'on', true); -- it is stamped here, not by the DDL watch
     -- CREATE TABLE … PARTITION OF would lock the parent against every writer; ATTACH does not.
-    EXECUTE format(
-        'CREATE TABLE "audit".%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES '
-        'INCLUDING STORAGE INCLUDING COMMENTS, CONSTRAINT partition_ck CHECK (%I >= %L AND %I < %L))',
-        v_name, p_parent, v_column, p_lower, v_column, p_upper
-    );
+    PERFORM "audit".build_partition(p_parent, v_name, format(
+        ', CONSTRAINT partition_ck CHECK (%I >= %L AND %I < %L)', v_column, p_lower, v_column, p_upper
+    ));
     EXECUTE format(
         'WITH moved AS (DELETE FROM %s AS d WHERE d.%I >= %L AND d.%I < %L RETURNING d.*) '
         'INSERT INTO "audit".%I SELECT * FROM moved',
@@ -113,7 +111,8 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$
     SELECT c.oid::regclass
     FROM pg_class AS c
-    WHERE c.relnamespace = '"audit"'::regnamespace AND c.relkind = 'p'
+    INNER JOIN pg_partitioned_table AS p ON p.partrelid = c.oid AND p.partstrat = 'r' -- not what regions divide
+    WHERE c.relnamespace = '"audit"'::regnamespace AND NOT c.relispartition
     ORDER BY c.relname
 $fn$;
 CREATE OR REPLACE FUNCTION "audit".stamp_partitions()
@@ -129,7 +128,8 @@ BEGIN
     FOR v_leaf IN
         SELECT c.oid::regclass
         FROM "audit".partitioned_tables() AS t (relation)
-        INNER JOIN pg_inherits AS i ON i.inhparent = t.relation
+        CROSS JOIN LATERAL pg_partition_tree(t.relation) AS b
+        INNER JOIN pg_inherits AS i ON i.inhrelid = b.relid AND b.level > 0
         INNER JOIN pg_class AS c ON c.oid = i.inhrelid
         WHERE pg_has_role(current_user, c.relowner, 'USAGE') AND (
             NOT (c.relrowsecurity AND c.relforcerowsecurity)
@@ -141,7 +141,7 @@ BEGIN
             OR ARRAY(SELECT l.polname FROM pg_policy AS l WHERE l.polrelid = c.oid ORDER BY l.polname)
             <> ARRAY(SELECT l.polname FROM pg_policy AS l WHERE l.polrelid = i.inhparent ORDER BY l.polname)
         )
-        ORDER BY c.relname
+        ORDER BY b.level, c.relname
     LOOP
         PERFORM "audit".stamp_partition(v_leaf);
         PERFORM "audit".record_control('partition-stamped', jsonb_build_object('table', v_leaf::text));
