@@ -70,7 +70,7 @@ def test_rows_of_a_region_lie_in_its_tablespace_alone(log: Log) -> None:
     catch_everything_in_the_default_partition(log)
     work(db, 3)
     assert_placed(db, log.space)
-    while one(db, f"SELECT audit.move_default_rows(20, {LATER})"):
+    while one(db, f"SELECT audit.move_default_rows(100, {LATER})"):
         assert_placed(db, log.space)
     db.execute(f"SELECT audit.maintain_partitions({LATER})")
     work(db, 4)
