@@ -14,8 +14,11 @@ DECLARE
 BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_event_trigger_ddl_commands() AS d
-        WHERE d.classid = 'pg_class'::regclass AND d.schema_name <> 'pg_temp'
-            AND d.command_tag IN ('CREATE TABLE', 'ALTER TABLE', 'ALTER FOREIGN TABLE')
+        WHERE d.classid = 'pg_trigger'::regclass -- CREATE OR REPLACE TRIGGER makes it ORIGIN
+            OR (
+                d.classid = 'pg_class'::regclass AND d.schema_name <> 'pg_temp'
+                AND d.command_tag IN ('CREATE TABLE', 'ALTER TABLE', 'ALTER FOREIGN TABLE')
+            )
     ) THEN
         RETURN; -- nothing else makes partitions or switches triggers
     END IF;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -296,7 +297,10 @@ def test_an_older_text_is_replaced_and_said_to_be_older(
     kit: Kit, kit_db: Database, monkeypatch: pytest.MonkeyPatch
 ):
     from pgaudit_kit import resources
+    from pgaudit_kit.render import templates
 
+    # compiled once in a process; this one is a newer version of the kit
+    monkeypatch.setattr(templates, "_environment", functools.cache(templates._environment.__wrapped__))
     text = resources.sql_text
     monkeypatch.setattr(
         resources,
