@@ -54,23 +54,21 @@ def test_a_row_of_any_size_is_recorded_whole(audited: Audit, size: int):
 def test_value_too_large_for_jsonb(kit_db: Database):
     size = 270_000_000
     digest = hashlib.sha256(b"x" * size).hexdigest()
-    for mode in ("specialised", "generic"):  # the third differs from these in nothing that meets a value
+    large = {"~sha256": digest, "~bytes": str(size)}
+    for mode in ("specialised", "generic"):
         name = f"public.{mode}"
         kit_db.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, big text, f float8, small text)".encode())
         enable(kit_db, name)
         t = Audited(kit_db, name, mode)
-        t.do(
-            f"INSERT INTO {name} VALUES (1, repeat('x', {size}), 0, 's')",
-            f"UPDATE {name} SET small = 't'",
-            f"UPDATE {name} SET f = '-0'",
-            f"UPDATE {name} SET big = 'short'",
-            f"DELETE FROM {name}",
-        )
-        large = {"~sha256": digest, "~bytes": str(size)}
-        insert, small, hidden, shrink, delete = t.events()
+        t.do(f"INSERT INTO {name} VALUES (1, repeat('x', {size}), 0, 's')")
+        if mode == "specialised":  # a large row is the same to both; seconds each
+            t.do(f"UPDATE {name} SET small = 't'", f"UPDATE {name} SET f = '-0'")
+        t.do(f"UPDATE {name} SET big = 'short'", f"DELETE FROM {name}")
+        insert, *kept, shrink, delete = t.events()
         assert insert.new == {"id": "1", "big": large, "f": "0", "small": "s"}
-        assert small.change == ("UPDATE", "1", {"small": "s"}, {"small": "t"})
-        assert set(hidden.new["~row"]) == {"~sha256", "~bytes"}
+        if kept:
+            assert kept[0].change == ("UPDATE", "1", {"small": "s"}, {"small": "t"})
+            assert set(kept[1].new["~row"]) == {"~sha256", "~bytes"}
         assert shrink.change == ("UPDATE", "1", {"big": large}, {"big": "short"})
         assert delete.old["big"] == "short"
     assert one(kit_db, "SELECT audit.seal()") > 0
