@@ -27,6 +27,8 @@ from tests.rewriting import cut_tail, recompute
 from tests.sealing import audited_table, one, seal, seal_all, write
 from tests.servers import Database, PgServer
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 ORIGIN = "audit.example.com/shop"
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "integrity.md"
 

@@ -16,6 +16,7 @@ GROWING = "[" + ",".join(["1e131000"] * 2500) + "]"
 """Some 20 kB of jsonb, 320 MB of text."""
 
 
+@pytest.mark.any_server
 def test_small_values_of_much_text_become_a_digest(audited: Audit):
     t = audited("CREATE TABLE public.t (id int PRIMARY KEY, j jsonb, p jsonb)", "--personal", "p")
     t.db.execute("INSERT INTO public.t VALUES (1, %s, NULL)", [GROWING])

@@ -11,6 +11,8 @@ from tests.capture.conftest import Audit
 from tests.capture.helpers import BULK_MODES, MODES, Audited, enable, quoted
 from tests.servers import Database
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 IN_MODES = MODES + BULK_MODES
 
 NAMES = [

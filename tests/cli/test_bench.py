@@ -12,6 +12,8 @@ from tests.cli.benching import FEW, ORDERS, bench, left, measured, recorded, rol
 from tests.kit import Kit, catalog_state, data_state, run
 from tests.servers import Database, connect
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,13 +78,11 @@ def test_a_budget_is_a_check(shop: Database):
     assert "within the budget" in bench(shop.dsn, "public.orders", "--budget", "1s", *FEW).out
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize("text", ["200", "0us", "fast", "-1us", "1h"])
 def test_a_budget_that_is_none_is_wrong_usage(db: Database, text: str):
     assert "usage-error" in bench(db.dsn, "public.orders", "--budget", text, code=2).err
 
 
-@pytest.mark.any_server
 @pytest.mark.parametrize(
     ("table", "code", "error"),
     [

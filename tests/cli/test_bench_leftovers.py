@@ -15,6 +15,8 @@ from pgaudit_kit.bench.scratch import Scratch
 from tests.cli.benching import FEW, ORDERS, bench, left, started, wait_for
 from tests.servers import Database
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

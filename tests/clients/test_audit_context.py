@@ -22,6 +22,8 @@ from tests.capture.helpers import enable, events, one
 from tests.clients.pooler import pgbouncer, pooled
 from tests.servers import Database
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 WRITE = "INSERT INTO public.doc (who) VALUES ('{}')"
 
 

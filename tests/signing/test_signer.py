@@ -19,6 +19,8 @@ from tests.sealing import one
 from tests.servers import Database
 from tests.signing.conftest import ORIGIN, Shelf, Signing
 
+pytestmark = pytest.mark.any_server  # what differs between servers, other tests see
+
 
 def headers(db: Database) -> list[bytes]:
     rows = db.execute("SELECT header FROM audit.blocks ORDER BY log_index").fetchall()
