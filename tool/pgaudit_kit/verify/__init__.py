@@ -12,7 +12,8 @@ from pgaudit_kit.verify.report import (
     TenantReport,
     Verdict,
 )
-from pgaudit_kit.verify.run import Trust, verify
+from pgaudit_kit.verify.run import verify
+from pgaudit_kit.verify.trust import Trust
 
 __all__ = [
     "LEVELS",

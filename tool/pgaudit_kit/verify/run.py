@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from pgaudit_kit.anchors import Anchor
 from pgaudit_kit.chain import Block
 from pgaudit_kit.db import Connection, translated
 from pgaudit_kit.merkle import Tree
-from pgaudit_kit.policy import Policy
 from pgaudit_kit.verify.chain_level import SYSTEM, ChainLevel
 from pgaudit_kit.verify.checkpoint_level import CheckpointLevel
 from pgaudit_kit.verify.claims import Gathering
@@ -36,19 +33,11 @@ from pgaudit_kit.verify.session import Session, Unreadable, snapshot
 from pgaudit_kit.verify.since import begin, tree_at
 from pgaudit_kit.verify.structure import check_structure
 from pgaudit_kit.verify.tiles import check_tiles
+from pgaudit_kit.verify.trust import Trust
 
 _NEEDED = {"change_events", "blocks"}
 _OF_ROWS: tuple[Level, ...] = ("completeness", "replay")
 _PERSONAL = {"personal_values", "personal_keys"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trust:
-    """What the verifier brings along: a policy, the anchors that it names, and a clock."""
-
-    policy: Policy
-    now: datetime
-    anchors: Sequence[Anchor] = ()
 
 
 def verify(
