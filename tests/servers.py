@@ -19,6 +19,7 @@ import contextlib
 import functools
 import itertools
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ SETTINGS = {
     "track_commit_timestamp": "off",
 }
 PRELOADED = ("pg_cron", "pgaudit")  # where the server has them
+PLENTY = 8 << 30
+"""Bytes of memory that have to be free for clusters to be kept there; a run with 4 workers uses far less."""
 
 _numbers = itertools.count(1)
 
@@ -219,6 +222,17 @@ def _version_at_dsn() -> str:
         raise ServerUnreachable(str(error).strip()) from error
 
 
+def cluster_folder() -> Path | None:
+    """Where throw-away clusters go: into memory if there is plenty, where a database is copied in a tenth
+    of the time; else, and where TMPDIR is set, None, for the usual place."""
+    memory = Path("/dev/shm")
+    if "TMPDIR" in os.environ or not os.access(memory, os.W_OK | os.X_OK):
+        return None
+    about = Path("/proc/meminfo").read_text()
+    available = next(int(line.split()[1]) << 10 for line in about.splitlines() if "MemAvailable" in line)
+    return memory if min(available, shutil.disk_usage(memory).free) >= PLENTY else None
+
+
 @contextlib.contextmanager
 def open_server(name: str, found: Found) -> Iterator[PgServer]:
     """Starts, or for `dsn` connects to, the server of that name."""
@@ -230,7 +244,7 @@ def open_server(name: str, found: Found) -> Iterator[PgServer]:
     programs = found.binaries[name]
     settings = {**SETTINGS, **_preload(programs)}
     with (
-        ephemeral_server(binaries=programs, settings=settings) as private,
+        ephemeral_server(binaries=programs, settings=settings, base=cluster_folder()) as private,
         _opened(name, programs.bindir, private.dsn) as server,
     ):
         yield server

@@ -13,7 +13,7 @@ import pytest
 from pgaudit_kit.server import ephemeral_server
 from tests.conftest import FOUND
 from tests.kit import Kit
-from tests.servers import PRELOADED, SETTINGS, _preload
+from tests.servers import PRELOADED, SETTINGS, _preload, cluster_folder
 
 # Jobs begin with the minute.
 LONG_ENOUGH_S = 180
@@ -31,7 +31,7 @@ def cron(pytestconfig: pytest.Config) -> Iterator[Any]:
         "cron.use_background_workers": "on",
         "cron.database_name": "postgres",
     }
-    with ephemeral_server(binaries=programs, settings=settings) as server:
+    with ephemeral_server(binaries=programs, settings=settings, base=cluster_folder()) as server:
         with psycopg.connect(server.dsn("postgres"), autocommit=True) as conn:
             conn.execute("CREATE EXTENSION pg_cron")
             for name in ("shop", "other"):

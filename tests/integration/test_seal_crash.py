@@ -14,7 +14,7 @@ import pytest
 from pgaudit_kit.server import ephemeral_server
 from tests.conftest import install_kit
 from tests.sealing import assert_sound, audited_table, one, seal, seal_all, sealed_once, write
-from tests.servers import SETTINGS, PgServer, find_servers
+from tests.servers import SETTINGS, PgServer, cluster_folder, find_servers
 
 
 def again(dsn: str) -> psycopg.Connection[Any]:
@@ -36,7 +36,7 @@ def again(dsn: str) -> psycopg.Connection[Any]:
 def test_a_server_that_crashes_while_it_seals(server: PgServer) -> None:
     programs = find_servers().binaries[server.name]
     settings = {**SETTINGS, "restart_after_crash": "on"}
-    with ephemeral_server(binaries=programs, settings=settings) as own:
+    with ephemeral_server(binaries=programs, settings=settings, base=cluster_folder()) as own:
         dsn = own.dsn()
         install_kit(dsn)
         with again(dsn) as conn:

@@ -24,7 +24,7 @@ from tests.sealing import (
     sealed_once,
     write,
 )
-from tests.servers import SETTINGS, PgServer, find_servers
+from tests.servers import SETTINGS, PgServer, cluster_folder, find_servers
 
 Connection = psycopg.Connection[Any]
 
@@ -32,7 +32,9 @@ Connection = psycopg.Connection[Any]
 @pytest.fixture
 def fresh(server: PgServer) -> Iterator[str]:
     """The DSN of a database on a cluster of its own, whose transaction ids have just begun."""
-    with ephemeral_server(binaries=find_servers().binaries[server.name], settings=SETTINGS) as own:
+    with ephemeral_server(
+        binaries=find_servers().binaries[server.name], settings=SETTINGS, base=cluster_folder()
+    ) as own:
         with psycopg.connect(own.dsn(), autocommit=True) as conn:
             conn.execute("CREATE DATABASE fresh")
         yield own.dsn("fresh")

@@ -22,7 +22,7 @@ from psycopg import sql
 
 from pgaudit_kit.server import Server, ephemeral_server
 from tests.kit import Kit
-from tests.servers import SETTINGS, PgServer, find_servers, unique
+from tests.servers import SETTINGS, PgServer, cluster_folder, find_servers, unique
 
 Connection = psycopg.Connection[Any]
 
@@ -135,7 +135,7 @@ class Shop:
 def running(server: PgServer) -> Iterator[Service]:
     """The service on a cluster of its own, with programs of the server's version."""
     programs = find_servers().binaries[server.name]
-    with ephemeral_server(binaries=programs, settings=SETTINGS) as cluster:
+    with ephemeral_server(binaries=programs, settings=SETTINGS, base=cluster_folder()) as cluster:
         service = Service(cluster)
         with service.connect("postgres", "postgres") as superuser:
             superuser.execute(ROLES)

@@ -16,6 +16,7 @@ from pgaudit_kit.server.cluster import SETTINGS, THROW_AWAY, Cluster, give_folde
 from pgaudit_kit.server.ephemeral import _base as base_folder
 from pgaudit_kit.server.ephemeral import _home, _process
 from tests.restore.programs import call
+from tests.servers import cluster_folder
 
 FAST = {**SETTINGS, **THROW_AWAY, "wal_level": "logical", "shared_buffers": "16MB", "autovacuum": "off"}
 
@@ -83,7 +84,7 @@ class Place:
 def place(binaries: Binaries) -> Iterator[Place]:
     """Room for clusters of one version, gone after the block."""
     account = server_account()
-    with _home(base_folder(account, None), account) as outer:
+    with _home(base_folder(account, cluster_folder()), account) as outer:
         yield Place(outer.home, binaries, account)
 
 

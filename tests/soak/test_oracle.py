@@ -9,6 +9,7 @@ import pytest
 from pgaudit_kit.server.postmaster import wait_until
 from tests.sealing import one
 from tests.servers import find_servers
+from tests.soak.answers import all_told
 from tests.soak.keepers import Resolver
 from tests.soak.ledger import Ledger, inserted, updated
 from tests.soak.oracle import compare, resolve
@@ -65,3 +66,19 @@ def test_an_enum_value_renamed_between_two_looks_is_no_change():
     old = {"id": 1, "tenant": "a", "n": 3, "feel": "m6_", "w": "x"}
     (change,) = updated("mood", old, old | {"feel": "m6", "n": 4})
     assert (change.old, change.new) == ({"n": 3}, {"n": 4})
+
+
+def test_what_verify_may_leave_open():
+    renamed = (
+        "note: c: 3 rows of public.mood are not as events from before its definition\nchanged left them: x.\n"
+    )
+    other = renamed.replace("mood", "doc")
+    beside = "note: public.doc could not be\ncompared with its events: it was renamed.\n"
+    young = "note: b: Nothing of this tenant is sealed yet.\n"
+    end = "\nUNKNOWN: the notes say why.\nNot established: whether note: counts."
+    assert all_told(renamed + end, quiet=True)
+    assert all_told(renamed + young + beside + end, quiet=False)
+    assert not all_told(renamed + beside + end, quiet=True)
+    assert not all_told(renamed + other + end, quiet=False)
+    assert not all_told(beside + "note: Level replay could not be finished: x." + end, quiet=False)
+    assert not all_told(young + end, quiet=False)
