@@ -9,18 +9,15 @@ AS $fn$
 DECLARE
     v_parent oid;
     v_policy record;
-    v_column name;
     v_grantee oid;
     v_part regclass;
     v_stamping text := coalesce(current_setting('pgaudit_kit.stamping', true), '');
 BEGIN
     PERFORM set_config('pgaudit_kit.stamping', 'on', true); -- tg_ddl_rearm looks away
     SELECT i.inhparent INTO STRICT v_parent FROM pg_inherits AS i WHERE i.inhrelid = p_partition;
-    EXECUTE format('ALTER TABLE %s OWNER TO %I', p_partition, (
+    EXECUTE format('ALTER TABLE %s OWNER TO %I, ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', p_partition, (
         SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = v_parent
     ));
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', p_partition);
-    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', p_partition);
     FOR v_policy IN SELECT l.polname FROM pg_policy AS l WHERE l.polrelid = p_partition LOOP
         EXECUTE format('DROP POLICY %I ON %s', v_policy.polname, p_partition);
     END LOOP;
@@ -46,15 +43,13 @@ BEGIN
     END LOOP;
     EXECUTE format('CREATE OR REPLACE TRIGGER append_only_truncate BEFORE TRUNCATE ON %s '
         'FOR EACH STATEMENT EXECUTE FUNCTION {{ audit }}.tg_append_only()', p_partition);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only_truncate', p_partition);
-    FOR v_column IN -- EXPLAIN would tell of what is in them
-        SELECT c.attname
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only_truncate%s', p_partition, (
+        -- EXPLAIN would tell of what is in them
+        SELECT string_agg(format(', ALTER COLUMN %I SET STATISTICS 0', c.attname), '' ORDER BY c.attnum)
         FROM pg_attribute AS a
         INNER JOIN pg_attribute AS c ON c.attrelid = p_partition AND c.attname = a.attname
         WHERE a.attrelid = v_parent AND a.attnum > 0 AND a.attstattarget = 0 AND c.attstattarget IS DISTINCT FROM 0
-    LOOP
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS 0', p_partition, v_column);
-    END LOOP;
+    ));
     -- default privileges may have granted something
     FOR v_grantee IN
         SELECT DISTINCT a.grantee

@@ -15,45 +15,52 @@ SET search_path = pg_catalog, pg_temp
 AS $fn$ SELECT age(p_xmin) <= 0 $fn$;
 CREATE OR REPLACE FUNCTION {{ audit }}.access_touched(p_command text)
 RETURNS text[]
-LANGUAGE sql
-STABLE
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $fn$
-    -- GRANT does not say on what: the catalog rows that it wrote do
-    SELECT CASE
-        WHEN p_command = 'ALTER DEFAULT PRIVILEGES' THEN (
+BEGIN
+    IF p_command = 'ALTER DEFAULT PRIVILEGES' THEN
+        RETURN (
             SELECT array_agg('default privileges'::text)
             FROM {{ audit }}.config_seen AS s
             WHERE s.access <> (SELECT n.access FROM {{ audit }}.config_state() AS n)
-        )
-        WHEN p_command IN ('GRANT', 'REVOKE') THEN (
-            SELECT array_agg(o.name ORDER BY o.name)
-            FROM (
-                SELECT 'schema ' || n.nspname AS name
-                FROM pg_namespace AS n
-                WHERE n.oid = {{ schema_literal }}::regnamespace AND {{ audit }}.is_new(n.xmin)
-                UNION ALL
-                SELECT c.oid::regclass::text
-                FROM pg_class AS c
-                WHERE c.relnamespace = {{ schema_literal }}::regnamespace
-                    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-                    AND NOT EXISTS (SELECT FROM pg_type AS y WHERE y.oid = c.reltype AND {{ audit }}.is_new(y.xmin))
-                    AND ({{ audit }}.is_new(c.xmin) OR EXISTS (
-                        SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND {{ audit }}.is_new(a.xmin)
-                    ))
-                UNION ALL
-                SELECT p.oid::regprocedure::text
-                FROM pg_proc AS p
-                WHERE p.pronamespace = {{ schema_literal }}::regnamespace AND {{ audit }}.is_new(p.xmin)
-                    AND p.prorettype <> 'trigger'::regtype -- grant_to_owners() gives them to who makes partitions
-            ) AS o
-        )
-    END
+        );
+    END IF;
+    IF p_command NOT IN ('GRANT', 'REVOKE') THEN
+        RETURN NULL;
+    END IF;
+    -- GRANT does not say on what: the catalog rows that it wrote do; is_new() as an expression, since there are many
+    RETURN (
+        SELECT array_agg(o.name ORDER BY o.name)
+        FROM (
+            SELECT 'schema ' || n.nspname AS name
+            FROM pg_namespace AS n
+            WHERE n.oid = {{ schema_literal }}::regnamespace AND age(n.xmin) <= 0
+            UNION ALL
+            SELECT c.oid::regclass::text
+            FROM pg_class AS c
+            WHERE c.relnamespace = {{ schema_literal }}::regnamespace
+                AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+                AND NOT EXISTS (SELECT FROM pg_type AS y WHERE y.oid = c.reltype AND age(y.xmin) <= 0)
+                AND (age(c.xmin) <= 0 OR EXISTS (
+                    SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND age(a.xmin) <= 0
+                ))
+            UNION ALL
+            SELECT p.oid::regprocedure::text
+            FROM pg_proc AS p
+            WHERE p.pronamespace = {{ schema_literal }}::regnamespace AND age(p.xmin) <= 0
+                AND p.prorettype <> 'trigger'::regtype -- grant_to_owners() gives them to who makes partitions
+        ) AS o
+    );
+END;
 $fn$;
 CREATE OR REPLACE FUNCTION {{ audit }}.guards_touched(p_event text)
 RETURNS text[]
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off -- a look at each object that was touched, not at all there are
+SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan -- made once in a session, not for each of the first commands
 AS $fn$
 DECLARE
     v_following text[] := '{}'::text[];

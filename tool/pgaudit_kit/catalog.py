@@ -46,30 +46,38 @@ def read_installation(conn: Connection, templates: Templates) -> Installation:
     schema = templates.schema
     revision = _revision(conn, schema)
     settings: dict[str, Any] = {}
-    registered: tuple[RegisteredTable, ...] = ()
     if revision is not None:
         settings = {
             row["name"]: row["value"]
             for row in _rows(conn, templates.render_text("SELECT name, value FROM {{ audit }}.settings"))
         }
-        registered = tuple(
-            _registered(row) for row in _rows(conn, templates.render("queries/registered.sql"))
-        )
-    objects = tuple(
-        _object(row, conn.info.server_version // 10_000)
-        for row in _rows(conn, templates.render("queries/objects.sql"))
-    )
+    objects = read_objects(conn, templates)
     return Installation(
         schema_exists=_one(conn, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", (schema,)),
         revision=revision,
         objects=objects,
         settings=settings,
-        registered=registered,
+        registered=() if revision is None else _registered_tables(conn, templates),
         missing_roles=_missing_roles(conn, templates.roles),
         # Where they are, whoever looks wants them to stay, also one who could not have made them.
         event_triggers_allowed=any(item.id.kind == "event trigger" for item in objects)
         or event_triggers_allowed(conn),
     )
+
+
+def read_objects(conn: Connection, templates: Templates) -> tuple[InstalledObject, ...]:
+    """What is there of the kit's functions, views, policies and triggers."""
+    rows = _rows(conn, templates.render("queries/objects.sql"))
+    return tuple(_object(row, conn.info.server_version // 10_000) for row in rows)
+
+
+def read_registered(conn: Connection, templates: Templates) -> tuple[RegisteredTable, ...]:
+    """The tables that are audited or have been; none where there is no kit."""
+    return () if _revision(conn, templates.schema) is None else _registered_tables(conn, templates)
+
+
+def _registered_tables(conn: Connection, templates: Templates) -> tuple[RegisteredTable, ...]:
+    return tuple(_registered(row) for row in _rows(conn, templates.render("queries/registered.sql")))
 
 
 def renamed_to(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -32,6 +33,7 @@ def migrations_folder() -> str:
     return str(files("pgaudit_kit.migrations"))
 
 
+@functools.cache
 def _text(package: str, path: str) -> str:
     return files(package).joinpath(path).read_text(encoding="utf-8")
 

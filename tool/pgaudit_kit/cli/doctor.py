@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import psycopg
 
-from pgaudit_kit.catalog import read_installation
+from pgaudit_kit.catalog import read_objects
 from pgaudit_kit.cli.app import App, pass_app
 from pgaudit_kit.cli.output import output_options
 from pgaudit_kit.cli.planning import configured, require_installed
@@ -67,7 +67,7 @@ def _source(app: App, conn: Connection) -> Source:
 
 def _require_remains(app: App, conn: Connection, templates: Templates) -> None:
     """Raise NotInstalled where there is nothing but, at most, what `uninstall` keeps."""
-    objects = read_installation(conn, templates).objects
+    objects = read_objects(conn, templates)
     if not any(item.id.kind == "function" and item.id.name != "tg_append_only" for item in objects):
         require_installed(app, conn)
 

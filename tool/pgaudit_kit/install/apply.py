@@ -9,7 +9,7 @@ from psycopg import sql
 
 from pgaudit_kit import __version__
 from pgaudit_kit import plan as planning
-from pgaudit_kit.catalog import read_installation
+from pgaudit_kit.catalog import read_objects
 from pgaudit_kit.db import Connection, run_ddl, translated
 from pgaudit_kit.errors import Refused
 from pgaudit_kit.install.build import Wanted, build_plan, wanted_names
@@ -137,7 +137,7 @@ def _stamp(conn: Connection, templates: Templates, done: list[Change]) -> None:
     if not made:
         return
     owned = Roles().owner
-    for item in read_installation(conn, templates).objects:
+    for item in read_objects(conn, templates):
         change = made.get(item.id)
         if change is not None:
             become(conn, owned if change.as_owner else None)

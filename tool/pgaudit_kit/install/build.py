@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pgaudit_kit.catalog import made_anew, read_installation, read_tables
+from pgaudit_kit.catalog import made_anew, read_installation, read_registered, read_tables
 from pgaudit_kit.config import Config, TableConfig
 from pgaudit_kit.db import Connection
 from pgaudit_kit.install import migrate
@@ -277,7 +277,7 @@ def is_installed(conn: Connection, schema: str) -> bool:
 
 def audited_names(conn: Connection, schema: str) -> set[QualifiedName]:
     """The tables that the registry says are audited."""
-    registered = read_installation(conn, Templates(schema)).registered
+    registered = read_registered(conn, Templates(schema))
     return {row.name for row in registered if row.enabled}
 
 
@@ -285,7 +285,7 @@ def wanted_names(conn: Connection, schema: str, wanted: Wanted) -> set[Qualified
     """The tables that a plan is about."""
     if wanted.single_tables:
         names = {*(item.table for item in wanted.enable), *wanted.disable}
-        if any(row.lender for row in read_installation(conn, Templates(schema)).registered) or any(
+        if any(row.lender for row in read_registered(conn, Templates(schema))) or any(
             item.tenant is not None and item.tenant.via is not None for item in wanted.enable
         ):
             names |= audited_names(conn, schema)  # those that lend their tenant are part of the plan

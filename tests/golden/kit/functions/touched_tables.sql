@@ -2,6 +2,8 @@ CREATE OR REPLACE FUNCTION "audit".touched_tables(p_event text)
 RETURNS SETOF "audit".audited_tables
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off -- a look at each object that was touched, not at all there are
+SET enable_mergejoin = off
 AS $fn$
 DECLARE
     v_touched oid[];
