@@ -1,4 +1,4 @@
-"""Cost per event at several loads, a linear model of it, and how far the model is from each run."""
+"""Cost per event at several loads; `capacity_model` says what follows for others."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import contextlib
 import functools
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,64 +25,17 @@ RATES = (250, 500, 1000, 2000, 4000, 0)
 """Updates a second; 0 is as many as go."""
 TENANTS = (1, 100, 1000)
 CLIENTS = 8
-_SCRIPT = """\\set id random(1, {rows})
+_SCRIPT = """\\set id random(1, 10000)
 \\set n random(1, 1000000000)
 UPDATE public.tenant13 SET c = c + 1, a = 'value ' || :n WHERE id = :id;
 """
-
-
-@dataclass(frozen=True)
-class Model:
-    """CPU a second is rate x event_us + idle_us: what each event costs, and what is there without any."""
-
-    event_us: float
-    idle_us: float
-
-    def cores(self, rate: float) -> float:
-        """Cores that are busy at this many events a second."""
-        return (rate * self.event_us + self.idle_us) / 1e6
-
-    def rate(self, cores: float) -> float:
-        """Events a second that so many cores carry."""
-        return max(0.0, (cores * 1e6 - self.idle_us) / self.event_us)
-
-
-def fit(points: Iterable[tuple[float, float]]) -> Model:
-    """Least squares of relative errors over (events a second, CPU microseconds a second)."""
-    given = [(rate, spent, 1 / spent**2) for rate, spent in points if spent > 0]
-    weight = sum(w for _, _, w in given)
-    mean_rate = sum(rate * w for rate, _, w in given) / weight
-    mean_spent = sum(spent * w for _, spent, w in given) / weight
-    spread = sum(w * (rate - mean_rate) ** 2 for rate, _, w in given)
-    if not spread:
-        return Model(mean_spent / mean_rate, 0.0)
-    slope = sum(w * (rate - mean_rate) * (spent - mean_spent) for rate, spent, w in given) / spread
-    return Model(slope, mean_spent - slope * mean_rate)
-
-
-def predictions(samples: Sequence[dict[str, Any]], part: str) -> list[dict[str, float]]:
-    """Each run of `part` (server or sealer) beside what a model of the other runs says of it."""
-    told = []
-    for number, sample in enumerate(samples):
-        others = [(s["events_s"], s[f"{part}_us_s"]) for i, s in enumerate(samples) if i != number]
-        if len(others) < 2:
-            continue
-        expected = fit(others).cores(sample["events_s"])
-        measured = sample[f"{part}_us_s"] / 1e6
-        told.append(
-            {
-                "events_s": sample["events_s"], "tenants": sample["tenants"], "measured": measured,
-                "predicted": expected, "error": expected / measured - 1 if measured else 0.0,
-            }
-        )  # fmt: skip
-    return told
 
 
 def measure(target: Target, rate: int, tenants: int, seconds: float) -> dict[str, Any]:
     """One load: updates at a rate, of rows of so many tenants, the kit sealing every second."""
     with tempfile.TemporaryDirectory() as folder, _sealing(target) as sealer:
         script = Path(folder, "script.sql")
-        script.write_text(_SCRIPT.format(rows=max(tenants, 10) * 10 if tenants < 1000 else 10_000))
+        script.write_text(_SCRIPT)
         command = [
             target.programs.path("pgbench"), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2",
             "-T", str(int(seconds + 5)), "-f", str(script), "-l", "--log-prefix", str(Path(folder, "log")),
@@ -105,10 +58,27 @@ def measure(target: Target, rate: int, tenants: int, seconds: float) -> dict[str
         "rate": rate, "tenants": tenants, "events_s": done / passed,
         "server_us_s": sum(last.backends[p] - first.backends[p] for p in pids) / 1000 / passed,
         "sealer_us_s": (last.rest.get(sealer.pid, 0) - first.rest.get(sealer.pid, 0)) / 1000 / passed,
-        "wal_bytes": (last.wal - first.wal) / done,
-        "stored_bytes": (target.storage() - size) / len(ends),
+        "wal_bytes_s": (last.wal - first.wal) / passed,
+        "stored_bytes_s": (target.storage() - size) / len(ends) * done / passed,
         "blocks_s": blocks / passed, "seal_lag_s": max(sealer.lags, default=0.0),
         "p50_us": inside[done // 2], "p99_us": inside[int(done * 0.99)],
+    }  # fmt: skip
+
+
+def _belong(target: Target, tenants: int) -> None:
+    """Give the rows evenly to so many tenants, and leave nothing to seal or to clean up."""
+    target.control.execute("UPDATE public.tenant13 SET tenant_id = id %% %s", [tenants])
+    target.control.execute("VACUUM public.tenant13")
+    target.seal()
+
+
+def _typical(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The median of each figure over the rounds, and how far the CPU of backends was spread about it."""
+    spent = [run["server_us_s"] for run in runs]
+    return {
+        **{name: statistics.median(run[name] for run in runs) for name in runs[0]},
+        "rate": runs[0]["rate"], "tenants": runs[0]["tenants"],
+        "server_spread": (max(spent) - min(spent)) / statistics.median(spent),
     }  # fmt: skip
 
 
@@ -132,21 +102,35 @@ def _sealing(target: Target) -> Any:
         yield sealer
 
 
-def run(server: str, rates: Sequence[int], tenants: Sequence[int], seconds: float) -> dict[str, Any]:
-    """All loads on one server, without the kit and with it."""
+def run(
+    server: str, rates: Sequence[int], tenants: Sequence[int], seconds: float, rounds: int
+) -> dict[str, Any]:
+    """All loads on one server, without the kit and with it, one after the other in each round."""
     load = os.getloadavg()
     with bench_server(server, {}) as programs, contextlib.ExitStack() as stack:
         targets = {name: _target(stack, programs, contenders({})[name]) for name in ("none", "pgaudit-kit")}
-        base, audited = targets.values()
-        samples = {
-            "none": [measure(base, rate, 1, seconds) for rate in rates],
-            "pgaudit-kit": [measure(audited, rate, n, seconds) for n in tenants for rate in rates],
-        }
+        loads = {"none": [1], "pgaudit-kit": list(tenants)}
+        runs: dict[str, dict[tuple[int, int], list[dict[str, Any]]]] = {name: {} for name in loads}
+        for _ in range(rounds):
+            for name, n in [(name, n) for name, some in loads.items() for n in some]:
+                _belong(targets[name], n)
+                for rate in rates:
+                    sample = measure(targets[name], rate, n, seconds)
+                    runs[name].setdefault((n, rate), []).append(sample)
+        base = targets["none"]
+        samples = {name: list(map(_typical, given.values())) for name, given in runs.items()}
         facts = {
             **machine(), "postgresql": one(base.control, "SHOW server_version"), "settings": SETTINGS,
             "load_before": [round(value, 1) for value in load],
         }  # fmt: skip
-    return {"measurement": "capacity", "version": 1, "facts": facts, "seconds": seconds, "samples": samples}
+    return {
+        "measurement": "capacity",
+        "version": 2,
+        "facts": facts,
+        "seconds": seconds,
+        "rounds": rounds,
+        "samples": samples,
+    }
 
 
 def _target(stack: contextlib.ExitStack, programs: Programs, contender: Contender) -> Target:
@@ -172,10 +156,11 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=__doc__)
     options.add_argument("--server", choices=("local", "embedded"), action="append")
     options.add_argument("--seconds", type=float, default=4.0, help="of each run's window")
+    options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()
     os.environ.setdefault("NO_COLOR", "1")
     for server in given.server or ("local", "embedded"):
-        print(save(server, run(server, RATES, TENANTS, given.seconds)))
+        print(save(server, run(server, RATES, TENANTS, given.seconds, given.rounds)))
 
 
 if __name__ == "__main__":

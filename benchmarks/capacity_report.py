@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.capacity import Model, fit, predictions
+from benchmarks.capacity_model import FITS, Linear, Power, predictions
 from benchmarks.common import RESULTS
 from benchmarks.report import MARK
 from benchmarks.report import PAGE as _PERFORMANCE
@@ -48,73 +48,73 @@ def _rows(header: str, rows: Sequence[Sequence[str]]) -> str:
 
 def _loads(result: Result) -> str:
     return _rows(
-        "tenants | asked, 1/s | events/s | backends, cores | sealer, cores | WAL, bytes/event"
+        "tenants | asked, 1/s | events/s | backends, cores | spread | sealer, cores | WAL, bytes/event"
         " | stored, bytes/event | blocks/s | seal lag, s | p50, ms | p99, ms",
         [
             [
-                str(s["tenants"]), str(s["rate"] or "most"), f"{s['events_s']:,.0f}",
-                f"{s['server_us_s'] / 1e6:.3f}", f"{s['sealer_us_s'] / 1e6:.3f}", f"{s['wal_bytes']:,.0f}",
-                f"{s['stored_bytes']:,.0f}", f"{s['blocks_s']:,.0f}", f"{s['seal_lag_s']:.2f}",
-                f"{s['p50_us'] / 1e3:.2f}", f"{s['p99_us'] / 1e3:.2f}",
+                f"{s['tenants']:,}", str(s["rate"] or "most"), f"{s['events_s']:,.0f}",
+                f"{s['server_us_s'] / 1e6:.3f}", f"{s['server_spread']:.0%}",
+                f"{s['sealer_us_s'] / 1e6:.3f}", f"{s['wal_bytes_s'] / s['events_s']:,.0f}",
+                f"{s['stored_bytes_s'] / s['events_s']:,.0f}", f"{s['blocks_s']:,.0f}",
+                f"{s['seal_lag_s']:.2f}", f"{s['p50_us'] / 1e3:.2f}", f"{s['p99_us'] / 1e3:.2f}",
             ]
             for s in result["samples"]["pgaudit-kit"]
         ],
     )  # fmt: skip
 
 
-def _models(result: Result) -> dict[str, Model]:
-    base, kit = result["samples"]["none"], result["samples"]["pgaudit-kit"]
-    one = [s for s in kit if s["tenants"] == 1]
-    given = {"change alone": (base, "server"), "change with capture": (one, "server")}
-    given |= {
-        f"seal, {n} tenants": ([s for s in kit if s["tenants"] == n], "sealer")
-        for n in sorted({s["tenants"] for s in kit})
-    }
-    return {
-        name: fit([(s["events_s"], s[f"{part}_us_s"]) for s in samples])
-        for name, (samples, part) in given.items()
-    }
+FIGURES = {
+    "backends, CPU": ("server_us_s", "µs", 1e6, "cores"),
+    "sealer, CPU": ("sealer_us_s", "µs", 1e6, "cores"),
+    "WAL": ("wal_bytes_s", "bytes", 1e6, "MB/s"),
+    "stored": ("stored_bytes_s", "bytes", 1e6, "MB/s"),
+}
+"""Where each stands in a sample, what it is counted in there, and in a table, by how much."""
+
+
+def _models(result: Result) -> dict[str, Power | Linear]:
+    kit = result["samples"]["pgaudit-kit"]
+    return {figure: FITS[figure](kit, figure) for figure, *_ in FIGURES.values()}
 
 
 def _model(result: Result) -> str:
-    rows = [[name, f"{m.event_us:.1f}", f"{m.idle_us / 1000:.1f}"] for name, m in _models(result).items()]
-    return _rows("part | µs of CPU an event | ms of CPU a second besides", rows)
+    without = FITS["server_us_s"](result["samples"]["none"], "server_us_s")
+    rows = [["backends, CPU, without audit", "µs", str(without)]]
+    rows += [
+        [name, unit, str(model)]
+        for (name, (_, unit, *_)), model in zip(FIGURES.items(), _models(result).values(), strict=True)
+    ]
+    return _rows("figure | a second | is", rows)
 
 
 def _errors(result: Result) -> str:
-    rows = []
-    for n in sorted({s["tenants"] for s in result["samples"]["pgaudit-kit"]}):
-        samples = [s for s in result["samples"]["pgaudit-kit"] if s["tenants"] == n]
-        for part in ("server", "sealer"):
-            rows += [
-                [
-                    part, str(n), f"{told['events_s']:,.0f}", f"{told['measured']:.3f}",
-                    f"{told['predicted']:.3f}", f"{told['error']:+.0%}",
-                ]
-                for told in predictions(samples, part)
-            ]  # fmt: skip
-    return _rows("part | tenants | events/s | measured, cores | predicted from the others | error", rows)
+    rows = [
+        [
+            f"{name}, {unit}", f"{told['tenants']:,}", f"{told['events_s']:,.0f}",
+            f"{told['measured'] / scale:.3f}", f"{told['predicted'] / scale:.3f}", f"{told['error']:+.0%}",
+        ]
+        for name, (figure, _, scale, unit) in FIGURES.items()
+        for told in predictions(result["samples"]["pgaudit-kit"], figure)
+    ]  # fmt: skip
+    return _rows("figure | tenants | events/s | measured | predicted from the others | error", rows)
 
 
 def _plan(result: Result) -> str:
     models = _models(result)
-    kit = [s for s in result["samples"]["pgaudit-kit"] if s["rate"]]
-    tenants = max(s["tenants"] for s in kit)
-    some = [s for s in kit if s["tenants"] == tenants] or kit
-    stored = sum(s["stored_bytes"] for s in some) / len(some)
-    wal = sum(s["wal_bytes"] for s in some) / len(some)
     rows = []
-    for rate in (100, 1000, 10_000):
-        capture = models["change with capture"].cores(rate)
-        sealing = models[f"seal, {tenants} tenants"].cores(rate)
-        rows.append(
-            [
-                f"{rate:,}", f"{capture:.2f}", f"{sealing:.2f}", f"{rate * stored * DAY / 1e9:,.0f}",
-                f"{rate * wal / 1e6:,.1f}", f"{rate * DAY / 1e6:,.0f}",
-            ]
-        )  # fmt: skip
+    for tenants in sorted({s["tenants"] for s in result["samples"]["pgaudit-kit"]}):
+        for rate in (100, 1000, 10_000):
+            at = {figure: model.at(rate, tenants) for figure, model in models.items()}
+            rows.append(
+                [
+                    f"{rate:,}", f"{tenants:,}", f"{at['server_us_s'] / 1e6:.2f}",
+                    f"{at['sealer_us_s'] / 1e6:.2f}", f"{at['stored_bytes_s'] * DAY / 1e9:,.0f}",
+                    f"{at['wal_bytes_s'] / 1e6:,.1f}", f"{rate * DAY / 1e6:,.0f}",
+                ]
+            )  # fmt: skip
     return _rows(
-        "events/s | backends, cores | sealer, cores | stored, GB/day | WAL, MB/s | million rows a day",
+        "events/s | tenants | backends, cores | sealer, cores | stored, GB/day | WAL, MB/s"
+        " | million events a day",
         rows,
     )
 

@@ -46,6 +46,7 @@ SETTINGS = {
     "max_prepared_transactions": "10",
     "wal_level": "logical",
     "track_commit_timestamp": "off",
+    "jit": "off",  # compiling a query over the view of all events takes a hundred times as long as running it
 }
 PRELOADED = ("pg_cron", "pgaudit")  # where the server has them
 PLENTY = 8 << 30
