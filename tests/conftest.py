@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +19,7 @@ FOUND = pytest.StashKey[Found]()
 def pytest_configure(config: pytest.Config) -> None:
     """Finds the servers; those that PGAUDIT_KIT_REQUIRE names have to be there."""
     config.addinivalue_line("markers", "servers(*names): runs on these servers only")
-    config.addinivalue_line("markers", "any_server: runs on one server, whichever is found first")
+    config.addinivalue_line("markers", "any_server: runs on one of the servers, each variant on the next")
     config.addinivalue_line("markers", "own_programs: runs on servers whose programs are on this machine")
     try:
         found, required = find_servers(), named("PGAUDIT_KIT_REQUIRE")
@@ -33,6 +34,39 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Says which servers the tests run on and which they do without."""
     return config.stash[FOUND].header()
+
+
+ABOVE_SQL = ("anchors", "attacks", "cli", "clients", "evidence", "managed", "signing")
+"""Folders whose tests ask what the kit does with a server, not what a version of PostgreSQL does."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves each variant of a test that `any_server` can run to one of them, in turns.
+
+    All tests run on a version where it is the only one, as in `make test-matrix`.
+    """
+    variants: dict[str, dict[tuple[str, ...], list[pytest.Function]]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and _on_any_server(item):
+            others = item.callspec.id.split("-")
+            others.remove(str(item.callspec.params["server"]))
+            variants.setdefault(item.nodeid.partition("[")[0], {}).setdefault((*others,), []).append(item)
+    left = set()
+    for test, each in variants.items():
+        for number, on_servers in enumerate(each.values(), zlib.crc32(test.encode())):
+            left |= {*on_servers} - {on_servers[number % len(on_servers)]}
+    if left:
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = [item for item in items if item not in left]
+
+
+def _on_any_server(item: pytest.Function) -> bool:
+    if "server" not in getattr(getattr(item, "callspec", None), "params", {}):
+        return False
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    # that the functions of capture record the same on each server, the differential test sees
+    by_mode = folder == "capture" and "mode" in item.callspec.params
+    return folder in ABOVE_SQL or by_mode or item.get_closest_marker("any_server") is not None
 
 
 def pytest_collection_finish() -> None:
@@ -50,8 +84,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = [name for name in names if name in marker.args]
     if metafunc.definition.get_closest_marker("own_programs"):
         names = [name for name in names if name in metafunc.config.stash[FOUND].binaries]
-    if metafunc.definition.get_closest_marker("any_server"):
-        names = names[:1]
     metafunc.parametrize("server", names, indirect=True, scope="session")
 
 

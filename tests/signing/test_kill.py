@@ -24,7 +24,7 @@ WRITERS = 3
 
 
 class Writers:
-    """Clients that insert and update rows until they are told to stop."""
+    """Clients that insert rows until they are told to stop, slowly: the worker is to have its turns."""
 
     def __init__(self, dsn: str) -> None:
         self.stop = threading.Event()
@@ -33,7 +33,7 @@ class Writers:
 
     def _write(self, dsn: str, number: int) -> None:
         with psycopg.connect(dsn, autocommit=True) as conn:
-            while not self.stop.is_set():
+            while not self.stop.wait(0.01):
                 key = 1_000_000 * (number + 1) + self.committed[number]
                 conn.execute("INSERT INTO public.doc VALUES (%s, %s, 'v')", [key, f"t{number}"])
                 self.committed[number] += 1
