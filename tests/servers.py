@@ -40,6 +40,7 @@ USUAL = ("embedded", "local", "dsn", "container")
 MATRIX = {f"pg{major}": major for major in matrix_binaries.MAJORS}
 NAMES = (*USUAL, *MATRIX)
 SETTINGS = {
+    "autovacuum": "off",  # it may hold a lock for longer than those wait that give way to writers
     "max_connections": "200",
     "max_worker_processes": "16",
     "max_locks_per_transaction": "128",
