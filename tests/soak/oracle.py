@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from psycopg.errors import LockNotAvailable
+
 from tests.sealing import assert_sound, one, seal_all, sealed_once
 from tests.soak.answers import all_told
 from tests.soak.ledger import Image, Recorded, Transaction, settled
@@ -154,9 +156,20 @@ class History:
 
 def _maintain(conn: Connection) -> None:
     """Partitions for what comes, and nothing in the default ones but the last minute."""
-    conn.execute("SELECT audit.maintain_partitions()")
-    while one(conn, "SELECT audit.move_default_rows()"):
-        pass
+    for query in ("SELECT audit.maintain_partitions()", "SELECT audit.move_default_rows()"):
+        while _patiently(conn, query):
+            pass
+
+
+def _patiently(conn: Connection, query: str) -> int:
+    """What it returns; autovacuum may have the lock that it waits for no longer than a writer may wait."""
+    for left in reversed(range(50)):
+        try:
+            return int(one(conn, query))
+        except LockNotAvailable:
+            if not left:
+                raise
+    raise AssertionError
 
 
 def _commands(world: World) -> Iterator[str]:
