@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import functools
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -38,7 +39,7 @@ def measure(target: Target, rate: int, tenants: int, seconds: float) -> dict[str
         script.write_text(_SCRIPT)
         command = [
             target.programs.path("pgbench"), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2",
-            "-T", str(int(seconds + 5)), "-f", str(script), "-l", "--log-prefix", str(Path(folder, "log")),
+            "-T", str(math.ceil(seconds + 2)), "-f", str(script), "-l", "--log-prefix", str(Path(folder, "log")),
             *(["-R", str(rate)] if rate else []), target.dsn,
         ]  # fmt: skip
         surroundings = {**os.environ, "PGAPPNAME": APPLICATION}

@@ -342,14 +342,28 @@ def test_what_happens_every_day_is_no_finding(shop: Database, statement: str) ->
         ("ALTER TABLE public.item ALTER COLUMN price TYPE text", True),
         ("ALTER TABLE public.item ADD COLUMN extra integer", False),
         ("UPDATE public.item SET price = 3", False),
+        ("ALTER TABLE public.part DETACH PARTITION public.part_1", True),
+        ("DROP TABLE public.part_1", True),
+        ("DROP TABLE public.part", True),
+        (
+            "CREATE TABLE public.part_2 PARTITION OF public.part"
+            " FOR VALUES FROM ('1998-01-01') TO ('1999-01-01')",
+            True,
+        ),
+        ("TRUNCATE public.part_1", True),
+        ("UPDATE public.part SET v = 'c'", False),
     ],
 )
 def test_what_happens_to_a_table_beside_its_comparison_is_noticed(
     shop: Database, statement: str, replaced: bool
 ) -> None:
-    oid = shop.execute("SELECT 'public.item'::regclass::oid::bigint").fetchone()
+    name = "public.part" if "public.part" in statement else "public.item"
+    oid = shop.execute("SELECT %s::regclass::oid::bigint", [name]).fetchone()
     assert oid is not None
-    with connect(shop.dsn, timeouts=Timeouts()) as conn, snapshot(conn, "audit") as session:
-        assert not session.rows("replaced", {"table": oid[0]})[0].replaced
-        shop.execute(statement)
-        assert session.rows("replaced", {"table": oid[0]})[0].replaced is replaced
+    with connect(shop.dsn, timeouts=Timeouts()) as conn:
+        with snapshot(conn, "audit") as session:
+            assert not session.rows("replaced", {"table": oid[0]})[0].replaced
+        with snapshot(conn, "audit") as session:
+            session.rows("replaced", {"table": 0})  # the snapshot is taken, and nothing locked
+            shop.execute(statement)
+            assert session.rows("replaced", {"table": oid[0]})[0].replaced is replaced

@@ -12,8 +12,11 @@ import pytest
 from psycopg import sql
 
 from pgaudit_kit import db as connections
+from pgaudit_kit.catalog import read_objects
 from pgaudit_kit.install import apply, build
 from pgaudit_kit.install.build import Wanted, build_plan
+from pgaudit_kit.names import QualifiedName
+from pgaudit_kit.render.templates import Templates
 from pgaudit_kit.timeouts import Timeouts
 from tests.kit import Kit, catalog_state, data_state
 from tests.servers import Database, connect
@@ -622,3 +625,16 @@ def test_names_are_sql_in_the_plan_of_a_hostile_table(kit: Kit, kit_db: Database
     kit("enable", f"{name}.{name}")
     kit("plan", "--exit-code")
     assert build.audited_names(connections.connect(kit.dsn, timeouts=Timeouts()), "audit")
+
+
+@pytest.mark.any_server
+def test_what_is_dropped_beside_it_is_not_there(kit: Kit, kit_db: Database):
+    templates = Templates("audit")
+    with connect(kit_db) as conn:
+        conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        before = conn.execute("SELECT count(*) FROM audit.settings").fetchone()
+        assert before
+        kit_db.execute("DROP TABLE public.doc")
+        there = {item.id.parent for item in read_objects(conn, templates)}
+    assert QualifiedName("public", "doc") not in there
+    assert QualifiedName("public", "log") in there

@@ -67,8 +67,10 @@ def read_installation(conn: Connection, templates: Templates) -> Installation:
 
 def read_objects(conn: Connection, templates: Templates) -> tuple[InstalledObject, ...]:
     """What is there of the kit's functions, views, policies and triggers."""
+    server = conn.info.server_version // 10_000
     rows = _rows(conn, templates.render("queries/objects.sql"))
-    return tuple(_object(row, conn.info.server_version // 10_000) for row in rows)
+    # what was dropped since the query began is listed, and PostgreSQL cannot say any more what it was
+    return tuple(_object(row, server) for row in rows if row["definition"] is not None)
 
 
 def read_registered(conn: Connection, templates: Templates) -> tuple[RegisteredTable, ...]:
