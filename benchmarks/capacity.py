@@ -39,7 +39,8 @@ def measure(target: Target, rate: int, tenants: int, seconds: float) -> dict[str
         script.write_text(_SCRIPT)
         command = [
             target.programs.path("pgbench"), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2",
-            "-T", str(math.ceil(seconds + 2)), "-f", str(script), "-l", "--log-prefix", str(Path(folder, "log")),
+            "-T", str(math.ceil(seconds + 2)), "-f", str(script),
+            "-l", "--log-prefix", str(Path(folder, "log")),
             *(["-R", str(rate)] if rate else []), target.dsn,
         ]  # fmt: skip
         surroundings = {**os.environ, "PGAPPNAME": APPLICATION}
