@@ -315,3 +315,19 @@ def test_each_tenant_has_a_chain_of_its_own(log: Database) -> None:
     }
     assert_sound(log)
     assert len(events(log)) == len(sealed(log))
+
+
+def test_a_seal_does_not_read_what_is_sealed_of_a_day_without_statistics(kit_db: Database):
+    audited_table(kit_db, kit_db.dsn)
+    write(kit_db, 1, 20_000)
+    seal_all(kit_db)
+    query = one(kit_db, "SELECT audit.seal_query(false, false)")
+    values = [one(kit_db, "SELECT txid_current()"), 0, 0, "yesterday", [5], False]
+    types = ("$1::bigint", "$2::bigint", "$3::bigint", "$4::timestamptz", "$5::bigint[]", "$6::boolean")
+    for number, typed in enumerate(types, 1):
+        query = query.replace(f"${number}", typed)
+    plan = psycopg.RawCursor(kit_db).execute(f"EXPLAIN (COSTS OFF) {query}", values).fetchall()
+    scans = "\n".join(line for (line,) in plan)
+    assert "Index Cond: (transaction_id >= " in scans
+    assert "_pkey" not in scans
+    assert "Seq Scan on change_events_p" not in scans.split("Append")[1].partition("change_events_default")[0]
