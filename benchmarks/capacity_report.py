@@ -52,13 +52,14 @@ def _loads(result: Result) -> str:
         " | stored, bytes/event | blocks/s | seal lag, s | p50, ms | p99, ms",
         [
             [
-                f"{s['tenants']:,}", str(s["rate"] or "most"), f"{s['events_s']:,.0f}",
-                f"{s['server_us_s'] / 1e6:.3f}", f"{s['server_spread']:.0%}",
+                f"{s['tenants']:,}" if audited else "no audit", str(s["rate"] or "most"),
+                f"{s['events_s']:,.0f}", f"{s['server_us_s'] / 1e6:.3f}", f"{s['server_spread']:.0%}",
                 f"{s['sealer_us_s'] / 1e6:.3f}", f"{s['wal_bytes_s'] / s['events_s']:,.0f}",
                 f"{s['stored_bytes_s'] / s['events_s']:,.0f}", f"{s['blocks_s']:,.0f}",
                 f"{s['seal_lag_s']:.2f}", f"{s['p50_us'] / 1e3:.2f}", f"{s['p99_us'] / 1e3:.2f}",
             ]
-            for s in result["samples"]["pgaudit-kit"]
+            for audited, name in enumerate(("none", "pgaudit-kit"))
+            for s in result["samples"][name]
         ],
     )  # fmt: skip
 
