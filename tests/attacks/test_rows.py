@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
 
 from pgaudit_kit.db import connect
 from pgaudit_kit.timeouts import Timeouts
+from pgaudit_kit.verify.rows import RowsLevels
 from pgaudit_kit.verify.session import snapshot
 from tests.conftest import install_kit
 from tests.kit import Answer, run
@@ -367,3 +370,19 @@ def test_what_happens_to_a_table_beside_its_comparison_is_noticed(
             session.rows("replaced", {"table": 0})  # the snapshot is taken, and nothing locked
             shop.execute(statement)
             assert session.rows("replaced", {"table": oid[0]})[0].replaced is replaced
+
+
+@pytest.mark.parametrize("column", ["public.feeling", "public.feeling[]", "public.felt"])
+def test_a_label_renamed_beside_the_comparison_is_noticed(shop: Database, column: str) -> None:
+    shop.execute("CREATE TYPE public.feeling AS ENUM ('good', 'bad')")
+    shop.execute("CREATE DOMAIN public.felt AS public.feeling")
+    shop.execute(f"CREATE TABLE public.mood (id int PRIMARY KEY, feel {column})".encode())
+    oid = shop.execute("SELECT 'public.mood'::regclass::oid::bigint").fetchone()
+    assert oid is not None
+    table: Any = SimpleNamespace(relation=oid[0])
+    nothing: Any = None
+    with connect(shop.dsn, timeouts=Timeouts()) as conn, snapshot(conn, "audit") as session:
+        levels = RowsLevels(session, nothing, nothing, same_incarnation=True)
+        assert not levels._relabelled(table)
+        shop.execute("ALTER TYPE public.feeling RENAME VALUE 'bad' TO 'worse'")
+        assert levels._relabelled(table)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 RENAMED = "rows of public.mood are not as events from before its definition changed left them"
 """A value of the type of mood.feel has another name since; no event says what it was before."""
 NEW = ("have no event, and no tenant to count for", "Nothing of this tenant is sealed yet")
@@ -20,19 +18,3 @@ def all_told(said: str, *, quiet: bool) -> bool:
     notes = " ".join(said.split()).split("UNKNOWN: ")[0].split("note: ")[1:]
     doubts = [note for note in notes if not any(words in note for words in NEW)]
     return bool(doubts) and all(RENAMED in note or (BESIDE in note and not quiet) for note in doubts)
-
-
-def only_renamed(said: str) -> bool:
-    """Whether all findings of a verdict that ended with 1 are values of the type mood.feel.
-
-    Names of enum values are looked up as they are now, not as they were in verify's snapshot: one that is
-    renamed beside it differs from the log. docs/explanation/integrity.md says so.
-    """
-    text = " ".join(said.split())
-    findings = re.findall(r"(?:replay|completeness|chain|events)-?\S* tenant \S+, (\S+) ", text)
-    number = re.search(r"FAILED: ([\d,]+) findings? in", text)
-    return (
-        number is not None
-        and int(number[1]) == text.count("replay-differs tenant ") == text.count(" left it: feel")
-        and set(findings) == {"public.mood"}
-    )

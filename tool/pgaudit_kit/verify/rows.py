@@ -73,11 +73,23 @@ class RowsLevels:
         }
         parts = table.parts()
         found = [*self._rows(table, values, parts), *self._breaks(table, values, parts)]
-        if found and self.session.rows("replaced", {"table": row.relation})[0].replaced:
+        if found and (self._replaced(row) or self._relabelled(row)):
             self._give_up(table, "it was emptied, rewritten or altered in the meantime")
             return
         for finding in found:
             self.findings.add(finding)
+
+    def _replaced(self, row: Any) -> bool:
+        return bool(self.session.rows("replaced", {"table": row.relation})[0].replaced)
+
+    def _relabelled(self, row: Any) -> bool:
+        """Whether a label of an enum is another by now than in this snapshot."""
+        enums = self.session.rows("labels", {"table": row.relation})
+        return any(
+            now.labels != enum.labels
+            for enum in enums
+            for now in self.session.stream("labels_now", {}, parts={"labels": enum.labels_now})
+        )
 
     def _rows(self, table: AuditedTable, values: dict[str, Any], parts: dict[str, str]) -> Iterator[Finding]:
         for row in self.session.stream("rows", values, parts=parts, batch=_BATCH, hash_join=True):
